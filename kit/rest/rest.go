@@ -1,0 +1,114 @@
+// Package rest is the client side of HTTP between services: JSON in and out, and
+// refusals that arrive as the same *fault.Error that was sent.
+package rest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+
+	"jishi/kit/fault"
+)
+
+// What a caller can learn when there is no answer to read.
+var (
+	// ErrUnreachable: the request never left, so nothing happened.
+	ErrUnreachable = fault.New(fault.Busy, "rest.unreachable", "Another part of the market can't be reached. Nothing was changed; please try again.")
+	// ErrNoReply: the request may have been carried out; ask again with the same id.
+	ErrNoReply = fault.New(fault.Unknown, "rest.no_reply", "Another part of the market did not answer in time. Please look again before you repeat this.")
+)
+
+// maxReply bounds what is read of an answer, in bytes.
+const maxReply = 8 << 20
+
+// Call sends in as JSON (nothing when nil) and reads the answer into a T. A creating
+// call carries its idempotency key. A status of 400 or more is returned as the
+// *fault.Error of its problem document; without an answer it is ErrUnreachable
+// or ErrNoReply.
+func Call[T any](ctx context.Context, hc *http.Client, method, url, key string, in any) (T, error) {
+	var out T
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return out, fmt.Errorf("encode the request to %s: %w", url, err)
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		return out, fmt.Errorf("make a request to %s: %w", url, err)
+	}
+	req.Header.Set("Accept", "application/json")
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		req.Header.Set("Idempotency-Key", key)
+	}
+	res, err := hc.Do(req)
+	if err != nil {
+		return out, noReply(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	reply, err := io.ReadAll(io.LimitReader(res.Body, maxReply))
+	if err != nil {
+		return out, ErrNoReply.Because(err)
+	}
+	if res.StatusCode >= 400 {
+		return out, fault.Decode(res.StatusCode, reply)
+	}
+	if len(reply) == 0 {
+		return out, nil
+	}
+	if err := json.Unmarshal(reply, &out); err != nil {
+		return out, ErrNoReply.Because(fmt.Errorf("decode the answer of %s: %w", url, err))
+	}
+	return out, nil
+}
+
+// noReply tells a request that never left from one whose fate is open. A refusal on
+// the way, such as that of a token source, stays what it is.
+func noReply(err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return ErrUnreachable.Because(err)
+	}
+	return ErrNoReply.Because(err)
+}
+
+// TokenSource finds the access token of a request.
+type TokenSource func(ctx context.Context) (string, error)
+
+// Bearer is hc with the source's token in the Authorization header.
+func Bearer(hc *http.Client, source TokenSource) *http.Client {
+	c := *hc
+	c.Transport = bearer{hc.Transport, source}
+	return &c
+}
+
+type bearer struct {
+	next   http.RoundTripper
+	source TokenSource
+}
+
+func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	token, err := b.source(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", "Bearer "+token)
+	next := b.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	return next.RoundTrip(r)
+}
