@@ -42,7 +42,14 @@ type Error struct {
 	cause  error          // for the log
 }
 
-var errInternal = New(Internal, "internal", "Something went wrong on our side.")
+// Refusals that every module has.
+var (
+	ErrUnauthenticated = New(Unauthenticated, "unauthenticated", "Please log in first.")
+	ErrForbidden       = New(Forbidden, "forbidden", "You may not do this.")
+	ErrNotFound        = New(NotFound, "not_found", "There is no such thing here.")
+
+	errInternal = New(Internal, "internal", "Something went wrong on our side.")
+)
 
 // New declares a refusal. The code is stable: clients and translations rely on it.
 func New(kind Kind, code, detail string) *Error {

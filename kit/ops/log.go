@@ -1,0 +1,46 @@
+// Package ops is what the operator sees: log lines, metrics, health, profiles.
+//
+// There is one line per request, written when it is over; handlers add to it with
+// [Note]. Messages are constants and everything that varies is an attribute.
+package ops
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/lmittmann/tint"
+	"gopkg.in/natefinch/lumberjack.v2"
+)
+
+const (
+	logFile        = "jishi.log"
+	logMegabytes   = 100
+	logGenerations = 10
+)
+
+// NewLog gives a logger that is readable on a terminal and JSON elsewhere. With a
+// directory the lines also go, as JSON, to jishi.log in it, rotated at 100 MB with
+// ten compressed generations kept. The closer flushes that file.
+func NewLog(stderr *os.File, dir string, level slog.Level) (*slog.Logger, io.Closer) {
+	var console slog.Handler = slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})
+	if terminal(stderr) {
+		console = tint.NewHandler(stderr, &tint.Options{Level: level, TimeFormat: "15:04:05.000"})
+	}
+	if dir == "" {
+		return slog.New(console), io.NopCloser(nil)
+	}
+	file := &lumberjack.Logger{
+		Filename:   filepath.Join(dir, logFile),
+		MaxSize:    logMegabytes,
+		MaxBackups: logGenerations,
+		Compress:   true,
+	}
+	return slog.New(slog.NewMultiHandler(console, slog.NewJSONHandler(file, &slog.HandlerOptions{Level: level}))), file
+}
+
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

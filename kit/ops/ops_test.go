@@ -1,0 +1,71 @@
+package ops
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestOneLinePerRequest(t *testing.T) {
+	var out bytes.Buffer
+	m := NewMetrics()
+	h := Requests(slog.New(slog.NewJSONHandler(&out, nil)), m)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Route(r.Context(), "GET /orders/{id}")
+		Note(r.Context(), slog.String("order", "ord_7"))
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte("gone"))
+	}))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/orders/ord_7", nil))
+
+	if n := strings.Count(out.String(), "\n"); n != 1 {
+		t.Fatalf("%d lines, want 1: %s", n, &out)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	for k, want := range map[string]any{"msg": "request", "order": "ord_7", "route": "GET /orders/{id}", "status": 404.0, "bytes": 4.0} {
+		if got[k] != want {
+			t.Errorf("%s = %v, want %v", k, got[k], want)
+		}
+	}
+
+	rec := httptest.NewRecorder()
+	m.Private(func(context.Context) error { return nil }).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	if want := `jishi_http_requests_total{route="GET /orders/{id}",status="404"} 1`; !strings.Contains(rec.Body.String(), want) {
+		t.Errorf("metrics lack %s", want)
+	}
+}
+
+func TestReadinessFollowsTheDatabases(t *testing.T) {
+	down := errors.New("pay database: connection refused")
+	h := NewMetrics().Private(func(context.Context) error { return down })
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest("GET", "/readyz", nil))
+	if rec.Code != http.StatusServiceUnavailable || !strings.Contains(rec.Body.String(), "pay database") {
+		t.Errorf("got %d %s", rec.Code, rec.Body)
+	}
+	rec = httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest("GET", "/healthz", nil))
+	if rec.Code != http.StatusOK {
+		t.Errorf("health: got %d", rec.Code)
+	}
+}
+
+func TestLinesGoToTheDirectory(t *testing.T) {
+	dir := t.TempDir()
+	log, file := NewLog(devNull(t), dir, slog.LevelInfo)
+	log.Info("request", slog.String("order", "ord_7"))
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := readFile(t, dir, logFile); !strings.Contains(got, `"order":"ord_7"`) {
+		t.Errorf("the file has %q", got)
+	}
+}

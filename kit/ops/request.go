@@ -1,0 +1,102 @@
+package ops
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// line is what is known of a request that is under way.
+type line struct {
+	mu    sync.Mutex // guards the rest: handlers may note from several goroutines
+	route string
+	attrs []slog.Attr
+}
+
+type lineKey struct{}
+
+func lineOf(ctx context.Context) *line {
+	l, _ := ctx.Value(lineKey{}).(*line)
+	return l
+}
+
+// Note adds to the line of the request that ctx belongs to.
+func Note(ctx context.Context, attrs ...slog.Attr) {
+	if l := lineOf(ctx); l != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.attrs = append(l.attrs, attrs...)
+	}
+}
+
+// Route names the route pattern of the request that ctx belongs to: the label of its
+// line and of its metrics, which a path with its ids could not be.
+func Route(ctx context.Context, pattern string) {
+	if l := lineOf(ctx); l != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.route = pattern
+	}
+}
+
+// Requests writes one line per request and counts it. Answers of 500 and more are
+// errors, the rest is information.
+func Requests(log *slog.Logger, m *Metrics) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			start := time.Now()
+			l := &line{}
+			rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+			ctx := context.WithValue(r.Context(), lineKey{}, l)
+			next.ServeHTTP(rec, r.WithContext(ctx))
+
+			took := time.Since(start)
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.route == "" {
+				l.route = "other"
+			}
+			m.requests.WithLabelValues(l.route, strconv.Itoa(rec.status)).Inc()
+			m.seconds.WithLabelValues(l.route).Observe(took.Seconds())
+			level := slog.LevelInfo
+			if rec.status >= http.StatusInternalServerError {
+				level = slog.LevelError
+			}
+			log.LogAttrs(ctx, level, "request", append(l.attrs,
+				slog.String("method", r.Method),
+				slog.String("route", l.route),
+				slog.Int("status", rec.status),
+				slog.Int64("bytes", rec.bytes),
+				slog.Duration("took", took),
+			)...)
+		})
+	}
+}
+
+// recorder keeps what was answered.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+	sent   bool
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if !r.sent {
+		r.status, r.sent = status, true
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.sent = true
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach deadlines and flushing.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
