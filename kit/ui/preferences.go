@@ -1,0 +1,57 @@
+package ui
+
+import (
+	"net/http"
+	"strings"
+
+	"jishi/kit/locale"
+)
+
+// PreferencesPath takes the form that chooses language and theme; it is the same path
+// on every origin of the market, since cookies don't cross origins.
+const PreferencesPath = "/preferences"
+
+const yearSeconds = 365 * 24 * 60 * 60
+
+// Preferences keeps the reader's choice of language and theme in cookies, from the
+// fields lang and theme, and leads back to the field return. Unknown values are left as
+// they were: this form is sent by our own pages only. Secure is for sites on https.
+func Preferences(secure bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if lang := r.PostFormValue("lang"); locale.Known(lang) {
+			keep(w, locale.Cookie, lang, secure)
+		}
+		switch theme := r.PostFormValue("theme"); theme {
+		case "light", "dark", "auto":
+			keep(w, ThemeCookie, theme, secure)
+		}
+		if r.Header.Get("HX-Request") == "true" {
+			w.Header().Set("HX-Refresh", "true") // the same page again, where the reader had scrolled to
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("Location", localPath(r.PostFormValue("return")))
+		w.WriteHeader(http.StatusSeeOther)
+	})
+}
+
+func keep(w http.ResponseWriter, name, value string, secure bool) {
+	http.SetCookie(w, &http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: yearSeconds,
+		HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// localPath is p if it leads to a page of this origin, else "/". Browsers read
+// "//host", "/\host" and a tab or newline between the slashes as another origin.
+func localPath(p string) string {
+	if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || strings.ContainsAny(p, "\\\x7f") {
+		return "/"
+	}
+	for _, c := range []byte(p) {
+		if c < ' ' {
+			return "/"
+		}
+	}
+	return p
+}

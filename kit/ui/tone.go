@@ -1,0 +1,47 @@
+package ui
+
+// Tone is what a colour says; it never says it alone, there is always a text.
+type Tone string
+
+// The tones of alerts and badges.
+const (
+	Plain Tone = "plain" // no more than a fact
+	Info  Tone = "info"  // it is under way
+	Good  Tone = "good"  // it is done
+	Warn  Tone = "warn"  // somebody should act
+	Bad   Tone = "bad"   // it didn't work
+)
+
+// alertClass and badgeClass spell whole class names: the stylesheet is made of those
+// that stand in the sources.
+var alertClass = map[Tone]string{
+	Plain: "alert mb-4",
+	Info:  "alert alert-info alert-soft mb-4",
+	Good:  "alert alert-success alert-soft mb-4",
+	Warn:  "alert alert-warning mb-4",
+	Bad:   "alert alert-error alert-soft mb-4",
+}
+
+var badgeClass = map[Tone]string{
+	Plain: "badge badge-ghost",
+	Info:  "badge badge-info badge-soft",
+	Good:  "badge badge-success badge-soft",
+	Warn:  "badge badge-warning",
+	Bad:   "badge badge-error badge-soft",
+}
+
+var toneIcon = map[Tone]string{Plain: "info", Info: "info", Good: "check", Warn: "warning", Bad: "warning"}
+
+// alertRole makes what went wrong be read out at once.
+func alertRole(t Tone) string {
+	if t == Bad || t == Warn {
+		return "alert"
+	}
+	return "status"
+}
+
+// Link is an address with its text.
+type Link struct{ URL, Text string }
+
+// Fact is a name with its value; URL, if there is one, makes the value a link.
+type Fact struct{ Name, Value, URL string }
