@@ -1,0 +1,121 @@
+// Package conf is everything that an operator can set: one struct, its defaults and its
+// checks. Flags, JISHI_… variables and a YAML file are three spellings of it.
+package conf
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"jishi/kit/money"
+)
+
+// Modules are the parts of the market that a process can run.
+var Modules = []string{"auth", "pay", "shop"}
+
+// Config with its defaults is a working market.
+type Config struct {
+	Listen    string `default:"127.0.0.1:8080" help:"Address of pages and APIs."`
+	BaseURL   string `default:"http://localhost:8080" help:"What browsers call us; redirects and tokens are made from it, never from the Host header."`
+	OpsListen string `help:"Private address of health, readiness, metrics and profiles; none when empty."`
+
+	Data       string `default:"./data" help:"Directory of the databases, pictures and keys."`
+	SecretFile string `help:"File of the market's secrets, a base64 line each, newest first; services that work together share it. Made at the first start. Default: secret in the data directory."`
+
+	LogDir   string        `help:"Directory for log files, rotated; none when empty."`
+	LogLevel string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	Drain    time.Duration `default:"10s" help:"How long requests may go on after SIGTERM."`
+
+	Currency      money.Currency `default:"CNY" help:"The currency of prices and wallets (ISO 4217)."`
+	PhoneRegion   string         `default:"CN" help:"Region of phone numbers written without a country code (ISO 3166)."`
+	OrderDeadline time.Duration  `default:"30m" help:"How long an unpaid order keeps its goods."`
+	Sandbox       bool           `default:"true" negatable:"" help:"Top-ups with play money."`
+	LoginLimit    int            `default:"20" help:"Wrong passwords per account in ten minutes before its logins are refused."`
+
+	Auth Module `embed:"" prefix:"auth-"`
+	Pay  Module `embed:"" prefix:"pay-"`
+	Shop Module `embed:"" prefix:"shop-"`
+}
+
+// Module is what can be set for each module.
+type Module struct {
+	Database string `help:"Database: sqlite:FILE or mysql://user:password@host:port/name. Default: an SQLite file in the data directory."`
+	URL      string `help:"Base URL where this module runs, if not in this process. Default: the base URL."`
+}
+
+// Module is the settings of one of Modules, with every default filled in.
+func (c *Config) Module(name string) Module {
+	m := map[string]Module{"auth": c.Auth, "pay": c.Pay, "shop": c.Shop}[name]
+	if m.Database == "" {
+		m.Database = "sqlite:" + filepath.Join(c.Data, name+".db")
+	}
+	if m.URL == "" {
+		m.URL = c.BaseURL
+	}
+	m.URL = strings.TrimSuffix(m.URL, "/")
+	return m
+}
+
+// Secrets is the path of the secret file.
+func (c *Config) Secrets() string {
+	if c.SecretFile != "" {
+		return c.SecretFile
+	}
+	return filepath.Join(c.Data, "secret")
+}
+
+// Validate names every setting that is wrong, not only the first.
+func (c *Config) Validate() error {
+	var errs []error
+	wrong := func(key string, value any, want string) {
+		errs = append(errs, fmt.Errorf("%s %q: want %s", key, fmt.Sprint(value), want))
+	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		wrong("listen", c.Listen, "host:port")
+	}
+	if _, _, err := net.SplitHostPort(c.OpsListen); c.OpsListen != "" && err != nil {
+		wrong("ops-listen", c.OpsListen, "host:port")
+	}
+	if !origin(c.BaseURL) {
+		wrong("base-url", c.BaseURL, "http(s)://host without a path")
+	}
+	for _, name := range Modules {
+		m := c.Module(name)
+		if !origin(m.URL) {
+			wrong(name+"-url", m.URL, "http(s)://host without a path")
+		}
+		if scheme, rest, _ := strings.Cut(m.Database, ":"); !slices.Contains([]string{"sqlite", "mysql"}, scheme) || rest == "" {
+			wrong(name+"-database", m.Database, "sqlite:FILE or mysql://user:password@host:port/name")
+		}
+	}
+	if c.Data == "" {
+		wrong("data", c.Data, "a directory")
+	}
+	for key, d := range map[string]time.Duration{"drain": c.Drain, "order-deadline": c.OrderDeadline} {
+		if d <= 0 {
+			wrong(key, d, "more than zero")
+		}
+	}
+	if !c.Currency.Known() {
+		wrong("currency", c.Currency, "an ISO 4217 code such as CNY")
+	}
+	if len(c.PhoneRegion) != 2 || strings.ToUpper(c.PhoneRegion) != c.PhoneRegion {
+		wrong("phone-region", c.PhoneRegion, "an ISO 3166 code such as CN")
+	}
+	if c.LoginLimit < 1 {
+		wrong("login-limit", c.LoginLimit, "at least 1")
+	}
+	return errors.Join(errs...)
+}
+
+// origin tells whether s is an http(s) address without path, query or user.
+func origin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") &&
+		strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil
+}

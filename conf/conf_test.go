@@ -1,0 +1,90 @@
+package conf
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+type cli struct {
+	Config   kong.ConfigFlag
+	Settings Config `embed:""`
+}
+
+func parse(t *testing.T, environ, args []string) (*Config, error) {
+	t.Helper()
+	for _, pair := range environ {
+		name, value, _ := strings.Cut(pair, "=")
+		t.Setenv(name, value)
+	}
+	var c cli
+	k, err := kong.New(&c, append(Options(environ), kong.Exit(func(int) {}))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Parse(args); err != nil {
+		return nil, err
+	}
+	return &c.Settings, c.Settings.Validate()
+}
+
+func written(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "jishi.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestTheDefaultsAreAWorkingMarket(t *testing.T) {
+	c, err := parse(t, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := c.Module("pay").Database, "sqlite:data/pay.db"; got != want {
+		t.Errorf("pay database %q, want %q", got, want)
+	}
+	if got, want := c.Module("auth").URL, "http://localhost:8080"; got != want {
+		t.Errorf("auth URL %q, want %q", got, want)
+	}
+}
+
+func TestThreeSpellings(t *testing.T) {
+	file := written(t, "order-deadline: 5m\nlog-level: debug\npay-url: http://pay.example\n")
+	c, err := parse(t, []string{"JISHI_ORDER_DEADLINE=7m", "JISHI_DRAIN=3s"}, []string{"--config", file, "--drain", "4s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.LogLevel != "debug" || c.Pay.URL != "http://pay.example" {
+		t.Errorf("the file was not read: %+v", c)
+	}
+	if c.Drain != 4*time.Second {
+		t.Errorf("drain %s: a flag must win over a variable", c.Drain)
+	}
+}
+
+func TestEveryFaultIsNamed(t *testing.T) {
+	_, err := parse(t, nil, []string{"--listen", "8080", "--base-url", "market.example", "--pay-database", "postgres:x", "--drain", "0s", "--currency", "XXX1"})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, key := range []string{"listen", "base-url", "pay-database", "drain", "currency"} {
+		if !strings.Contains(err.Error(), key+" \"") {
+			t.Errorf("%s isn't named in: %v", key, err)
+		}
+	}
+}
+
+func TestUnknownKeysAreFaults(t *testing.T) {
+	if _, err := parse(t, nil, []string{"--config", written(t, "lisen: x\n")}); err == nil || !strings.Contains(err.Error(), "lisen") {
+		t.Errorf("file: got %v", err)
+	}
+	if _, err := parse(t, []string{"JISHI_LISEN=x"}, nil); err == nil || !strings.Contains(err.Error(), "JISHI_LISEN") {
+		t.Errorf("environment: got %v", err)
+	}
+}

@@ -1,0 +1,83 @@
+package conf
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	kongyaml "github.com/alecthomas/kong-yaml"
+	"gopkg.in/yaml.v3"
+)
+
+// EnvPrefix begins the environment variables that are settings.
+const EnvPrefix = "JISHI_"
+
+// Options make kong read the three spellings. environ is os.Environ(): a JISHI_…
+// variable that names no setting is refused, as an unknown key of the file is.
+func Options(environ []string) []kong.Option {
+	return []kong.Option{
+		kong.DefaultEnvars(strings.TrimSuffix(EnvPrefix, "_")),
+		kong.Configuration(file),
+		kong.WithBeforeApply(func(k *kong.Kong) error { return knownVariables(k, environ) }),
+	}
+}
+
+// file reads a YAML file whose keys are the names of flags.
+func file(r io.Reader) (kong.Resolver, error) {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := kongyaml.Loader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	var keys map[string]any
+	if err := yaml.Unmarshal(b, &keys); err != nil {
+		return nil, err
+	}
+	return strict{inner, keys}, nil
+}
+
+// strict is a resolver that refuses keys which no flag has.
+type strict struct {
+	kong.Resolver
+	keys map[string]any
+}
+
+func (s strict) Validate(app *kong.Application) error {
+	known := flagNames(app)
+	for key := range s.keys {
+		if !slices.Contains(known, key) {
+			return fmt.Errorf("configuration file: %s is no setting", key)
+		}
+	}
+	return s.Resolver.Validate(app)
+}
+
+func knownVariables(k *kong.Kong, environ []string) error {
+	known := flagNames(k.Model)
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		setting, ours := strings.CutPrefix(name, EnvPrefix)
+		if ours && !slices.Contains(known, strings.ToLower(strings.ReplaceAll(setting, "_", "-"))) {
+			return fmt.Errorf("environment variable %s is no setting", name)
+		}
+	}
+	return nil
+}
+
+// flagNames are those of the application and of its commands.
+func flagNames(app *kong.Application) []string {
+	var names []string
+	_ = kong.Visit(app, func(n kong.Visitable, next kong.Next) error {
+		if f, ok := n.(*kong.Flag); ok {
+			names = append(names, f.Name)
+		}
+		return next(nil)
+	})
+	return names
+}

@@ -1,0 +1,57 @@
+package web
+
+import (
+	"crypto/rand"
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+
+	"jishi/kit/fault"
+)
+
+// TokenField is the name of a form's one-time token.
+const TokenField = "token"
+
+// ErrToken refuses a form without a token of ours.
+var ErrToken = fault.New(fault.Malformed, "form.token", "This form is incomplete. Please load the page again and repeat what you did.")
+
+// tokenLength is that of rand.Text: 128 bits in base32.
+const tokenLength = 26
+
+// multipartMemory is what a form with files may hold in memory, in bytes; the rest of
+// it lies in temporary files.
+const multipartMemory = 1 << 20
+
+// FormToken gives the one-time token of a form that is shown now. It is spent by
+// database.Once in the transaction that does what the form asks for, so that a double
+// click, a back button or a proxy's retry does it once.
+func FormToken() string { return rand.Text() }
+
+// Form reads the fields of a POST, with or without files; those of the query are
+// not among them.
+func Form(r *http.Request) (url.Values, error) {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	var err error
+	if media == "multipart/form-data" {
+		err = r.ParseMultipartForm(multipartMemory)
+	} else {
+		err = r.ParseForm()
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return nil, errTooLarge.Because(err)
+	}
+	if err != nil {
+		return nil, errMalformed.Because(err)
+	}
+	return r.PostForm, nil
+}
+
+// TokenOf is the one-time token of a form that came back, or ErrToken.
+func TokenOf(form url.Values) (string, error) {
+	token := form.Get(TokenField)
+	if len(token) != tokenLength {
+		return "", ErrToken
+	}
+	return token, nil
+}

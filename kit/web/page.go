@@ -1,0 +1,85 @@
+package web
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/a-h/templ"
+
+	"jishi/kit/fault"
+	"jishi/kit/locale"
+	"jishi/kit/ops"
+	"jishi/kit/ui"
+)
+
+// Page is a handler that may fail. What it returns is shown to the user as an error
+// page, in full or as a fragment; it writes nothing itself in that case.
+type Page func(w http.ResponseWriter, r *http.Request) error
+
+func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Pattern != "" {
+		ops.Route(r.Context(), r.Pattern)
+	}
+	err := p(w, r)
+	if err == nil {
+		return
+	}
+	ops.Note(r.Context(), slog.String("err", err.Error()))
+	f := fault.Of(err)
+	for k, v := range refusalHeaders(f.Kind) {
+		w.Header()[k] = v
+	}
+	if err := Render(w, r, f.Kind.Status(), refusal(r, f)); err != nil {
+		http.Error(w, f.Detail, f.Kind.Status())
+	}
+}
+
+// refusal is the view of f: a whole page, or a fragment for the page that is there.
+func refusal(r *http.Request, f *fault.Error) templ.Component {
+	ctx, status := r.Context(), f.Kind.Status()
+	title, text := locale.T(ctx, "ui.error."+strconv.Itoa(status)), locale.Fault(ctx, f)
+	if IsFragment(r) {
+		return ui.ErrorFragment(title, text)
+	}
+	return ui.ErrorPage(status, title, text, ui.SiteOf(ctx).Products(), locale.T(ctx, "ui.products"))
+}
+
+// Render sends a component. It is rendered to memory first: an error leaves nothing
+// half sent.
+func Render(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
+	if !IsFragment(r) {
+		ui.From(r.Context()).Flash = takeFlash(w, r)
+	}
+	var b bytes.Buffer
+	if err := c.Render(r.Context(), &b); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if w.Header().Get("Cache-Control") == "" {
+		w.Header().Set("Cache-Control", "no-store") // a page shows who is logged in
+	}
+	w.Header().Add("Vary", "HX-Request-Type")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // a reader that left
+	return nil
+}
+
+// SeeOther sends the browser to another page after a POST: 303, or htmx's own header
+// where a script made the request and would only load the page into itself.
+func SeeOther(w http.ResponseWriter, r *http.Request, url string) error {
+	if IsFragment(r) {
+		w.Header().Set("HX-Redirect", url)
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	http.Redirect(w, r, url, http.StatusSeeOther)
+	return nil
+}
+
+// IsFragment tells whether htmx asks for a part of a page. What it swaps into the body
+// as a whole, as with boosted links, is a page.
+func IsFragment(r *http.Request) bool {
+	return r.Header.Get("HX-Request") == "true" && r.Header.Get("HX-Request-Type") == "partial"
+}

@@ -1,0 +1,104 @@
+package web
+
+import (
+	"fmt"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+
+	"jishi/kit/fault"
+	"jishi/kit/ops"
+)
+
+const (
+	maxBody = 1 << 20  // bytes of a request
+	maxFile = 12 << 20 // bytes of a request that carries a file
+)
+
+var (
+	errForgery  = fault.New(fault.Forbidden, "request.forbidden", "This form was sent from another site, so nothing was done.")
+	errNotFound = fault.New(fault.NotFound, "not_found", "There is no such page.")
+)
+
+// Protect wraps every route of a process: security headers, limits of bodies, refusal
+// of forms from other sites, and an answer when a handler panics. friends are the base
+// URLs of the market's other services, to which forms may lead; bypass are patterns of
+// calls that carry no cookie and come from programs.
+func Protect(friends []string, secure bool, bypass ...string) func(http.Handler) http.Handler {
+	forgery := http.NewCrossOriginProtection()
+	forgery.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Refuse(w, r, errForgery)
+	}))
+	for _, pattern := range bypass {
+		forgery.AddInsecureBypassPattern(pattern)
+	}
+	policy := contentPolicy(friends)
+	return func(next http.Handler) http.Handler {
+		next = forgery.Handler(rescue(next))
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h := w.Header()
+			h.Set("Content-Security-Policy", policy)
+			h.Set("X-Content-Type-Options", "nosniff")
+			h.Set("X-Frame-Options", "DENY")
+			h.Set("Referrer-Policy", "same-origin")
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+			h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+			if secure {
+				h.Set("Strict-Transport-Security", "max-age=31536000")
+			}
+			limit := int64(maxBody)
+			if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "multipart/form-data" || strings.HasPrefix(media, "image/") {
+				limit = maxFile
+			}
+			r.Body = http.MaxBytesReader(w, r.Body, limit)
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// contentPolicy is the Content-Security-Policy of every page. Pictures may come from
+// anywhere, since sellers may give an address; browsers check form-action along a
+// form's redirects, so the other services are named.
+func contentPolicy(friends []string) string {
+	actions := []string{"'self'"}
+	for _, f := range friends {
+		if u, err := url.Parse(f); err == nil && u.Host != "" {
+			actions = append(actions, u.Scheme+"://"+u.Host)
+		}
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; " +
+		"img-src 'self' data: https: http:; base-uri 'none'; frame-ancestors 'none'; form-action " + strings.Join(actions, " ")
+}
+
+// rescue answers for a handler that panicked. What it had begun to send stays as it is.
+func rescue(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			ops.Note(r.Context(), slog.String("stack", string(debug.Stack())))
+			Refuse(w, r, fmt.Errorf("panic: %v", p))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// NotFound answers for every address that no route has.
+func NotFound(w http.ResponseWriter, r *http.Request) { Refuse(w, r, errNotFound) }
+
+// Refuse answers a program with a problem document and a browser with an error page.
+func Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	if strings.Contains(r.URL.Path, "/api/") {
+		WriteProblem(w, r, err)
+		return
+	}
+	Page(func(http.ResponseWriter, *http.Request) error { return err }).ServeHTTP(w, r)
+}
