@@ -54,7 +54,7 @@ func text(ctx context.Context, key string, data map[string]any, missing string) 
 		shown[k] = show(ctx, v)
 	}
 	c := &i18n.LocalizeConfig{MessageID: key, TemplateData: shown}
-	if n, ok := data["count"]; ok {
+	if n, ok := shown["count"]; ok {
 		c.PluralCount = n
 	}
 	t, err := s.localizer.Localize(c)
@@ -72,6 +72,10 @@ func show(ctx context.Context, v any) any {
 		return Money(ctx, v)
 	case time.Time:
 		return Time(ctx, v)
+	case float64: // a number that came as JSON
+		if n := int64(v); float64(n) == v {
+			return n
+		}
 	case map[string]any:
 		decimal, _ := v["amount"].(string)
 		code, _ := v["currency"].(string)

@@ -1,0 +1,231 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"jishi/kit/fault"
+	"jishi/kit/locale"
+	"jishi/kit/ui"
+)
+
+func TestSealedValues(t *testing.T) {
+	old, young := NewSecret(), NewSecret()
+	before, after := NewSealer(Secrets{old}.Key("cookie")), NewSealer(Secrets{young, old}.Key("cookie"))
+	sealed := before.Seal("flash", []byte("hello"))
+
+	if got, err := after.Open("flash", sealed); err != nil || string(got) != "hello" {
+		t.Errorf("after a rotation: %q, %v", got, err)
+	}
+	if _, err := after.Open("session", sealed); err == nil {
+		t.Error("opened for another purpose")
+	}
+	if _, err := NewSealer(Secrets{young}.Key("cookie")).Open("flash", sealed); err == nil {
+		t.Error("opened without its key")
+	}
+	if _, err := NewSealer(Secrets{old}.Key("other")).Open("flash", sealed); err == nil {
+		t.Error("opened with a key of another purpose")
+	}
+	forged := []byte(sealed)
+	forged[len(forged)/2] ^= 1
+	if _, err := after.Open("flash", string(forged)); err == nil {
+		t.Error("opened a forged value")
+	}
+}
+
+func TestReturnPathsStayHere(t *testing.T) {
+	for path, want := range map[string]string{
+		"/cart":                 "/cart",
+		"/products/1?x=//y":     "/products/1?x=//y",
+		"":                      "/home",
+		"cart":                  "/home",
+		"//evil.example":        "/home",
+		"/\\evil.example":       "/home",
+		"/%2F/evil.example":     "/home",
+		"https://evil.example":  "/home",
+		"javascript:alert(1)":   "/home",
+		"/\t/evil.example":      "/home",
+		"/a\r\nSet-Cookie: x=y": "/home",
+	} {
+		if got := LocalPath(path, "/home"); got != want {
+			t.Errorf("LocalPath(%q) = %q, want %q", path, got, want)
+		}
+	}
+}
+
+// market wraps a handler as app does.
+func market(t *testing.T, h http.Handler) http.Handler {
+	t.Helper()
+	bundle, err := locale.New(ui.Locales)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h = Flashes(NewSealer(Secrets{NewSecret()}.Key("cookie")), Cookies{})(h)
+	return bundle.Middleware(ui.Middleware(ui.Site{})(Protect([]string{"http://pay.example:1"}, false)(h)))
+}
+
+func post(t *testing.T, h http.Handler, path string, form url.Values, header ...string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest("POST", path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestAFormFromAnotherSiteDoesNothing(t *testing.T) {
+	done := 0
+	h := market(t, Page(func(w http.ResponseWriter, r *http.Request) error {
+		done++
+		return SeeOther(w, r, "/")
+	}))
+	for name, header := range map[string][]string{
+		"cross-site":   {"Sec-Fetch-Site", "cross-site"},
+		"same-site":    {"Sec-Fetch-Site", "same-site"},
+		"other origin": {"Origin", "https://evil.example"},
+		"null origin":  {"Origin", "null"},
+	} {
+		if w := post(t, h, "/cart", nil, header...); w.Code != http.StatusForbidden || done != 0 {
+			t.Errorf("%s: %d, done %d times", name, w.Code, done)
+		}
+	}
+	if w := post(t, h, "/cart", nil, "Sec-Fetch-Site", "same-origin"); w.Code != http.StatusSeeOther || done != 1 {
+		t.Errorf("our own form: %d, done %d times", w.Code, done)
+	}
+}
+
+func TestABrokenHandlerShowsNothingOfItsCause(t *testing.T) {
+	for name, h := range map[string]Page{
+		"error": func(http.ResponseWriter, *http.Request) error { return errors.New("dial 10.0.0.7: hunter2") },
+		"panic": func(http.ResponseWriter, *http.Request) error { panic("hunter2") },
+	} {
+		w := post(t, market(t, h), "/cart", nil)
+		if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "hunter2") || !strings.Contains(w.Body.String(), "<h1") {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+		w = post(t, market(t, h), "/cart", nil, "HX-Request", "true", "HX-Request-Type", "partial")
+		if strings.Contains(w.Body.String(), "<html") {
+			t.Errorf("%s: a fragment was answered with a whole page", name)
+		}
+	}
+}
+
+func TestAFlashIsShownOnce(t *testing.T) {
+	h := market(t, Page(func(w http.ResponseWriter, r *http.Request) error {
+		if r.Method == http.MethodPost {
+			SetFlash(w, r, "ui.cart.count", "count", 3)
+			return SeeOther(w, r, "/")
+		}
+		return Render(w, r, http.StatusOK, ui.Page("x"))
+	}))
+	cookie := post(t, h, "/", nil, "Accept-Language", "en").Result().Cookies()[0]
+	get := func(c *http.Cookie) *httptest.ResponseRecorder {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept-Language", "en")
+		r.AddCookie(c)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	first := get(cookie)
+	if !strings.Contains(first.Body.String(), "3 items in the cart") {
+		t.Error("the message isn't on the next page")
+	}
+	if c := first.Result().Cookies(); len(c) != 1 || c[0].MaxAge >= 0 {
+		t.Errorf("the cookie stays: %v", c)
+	}
+	cookie.Value = "forged" + cookie.Value
+	if strings.Contains(get(cookie).Body.String(), "3 items in the cart") {
+		t.Error("a forged message is shown")
+	}
+}
+
+func TestFormLimits(t *testing.T) {
+	h := market(t, Page(func(_ http.ResponseWriter, r *http.Request) error {
+		form, err := Form(r)
+		if err != nil {
+			return err
+		}
+		_, err = TokenOf(form)
+		return err
+	}))
+	if w := post(t, h, "/", url.Values{"x": {strings.Repeat("a", 2<<20)}}); w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("2 MB: %d", w.Code)
+	}
+	if w := post(t, h, "/", url.Values{"token": {"guess"}}); w.Code != http.StatusBadRequest {
+		t.Errorf("a token that isn't ours: %d", w.Code)
+	}
+	if w := post(t, h, "/", url.Values{"token": {FormToken()}}); w.Code != http.StatusOK {
+		t.Errorf("a good form: %d", w.Code)
+	}
+}
+
+type apiInput struct {
+	ID   string `path:"id" maxLength:"5"`
+	Body struct {
+		Quantity int `json:"quantity" minimum:"1"`
+	}
+}
+
+func TestAPIRefusals(t *testing.T) {
+	mux := http.NewServeMux()
+	api := NewAPI(mux, "/api/v1", "test")
+	Register(api, huma.Operation{Method: "PUT", Path: "/api/v1/things/{id}"}, func(_ context.Context, in *apiInput) (*struct{}, error) {
+		switch in.Body.Quantity {
+		case 1:
+			return nil, errGone.On("quantity").With("available", "0")
+		case 2:
+			return nil, errors.New("dial 10.0.0.7: hunter2")
+		case 3:
+			return nil, fault.New(fault.Busy, "test.busy", "Later.")
+		}
+		return nil, nil
+	})
+	for _, c := range []struct {
+		body, code, field string
+		status            int
+	}{
+		{`{"quantity":1}`, "test.gone", "quantity", 409},
+		{`{"quantity":2}`, "internal", "", 500},
+		{`{"quantity":3}`, "test.busy", "", 503},
+		{`{"quantity":0}`, "request.invalid", "quantity", 422},
+		{`{"quantity":1.5}`, "request.invalid", "quantity", 422},
+		{`{"quantity":7,"colour":"red"}`, "request.invalid", "colour", 422},
+		{`{"quantity":`, "request.malformed", "", 400},
+		{`{"quantity":7}`, "", "", 204},
+	} {
+		r := httptest.NewRequest("PUT", "/api/v1/things/1", strings.NewReader(c.body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		market(t, mux).ServeHTTP(w, r)
+		if strings.Contains(w.Body.String(), "hunter2") {
+			t.Errorf("%s: shows the cause", c.body)
+		}
+		if w.Code != c.status {
+			t.Errorf("%s: status %d, want %d: %s", c.body, w.Code, c.status, w.Body)
+			continue
+		}
+		if c.status == 204 {
+			continue
+		}
+		if got := w.Header().Get("Content-Type"); got != fault.ContentType {
+			t.Errorf("%s: content type %q", c.body, got)
+		}
+		if f := fault.Decode(w.Code, w.Body.Bytes()); f.Code != c.code || f.Field != c.field {
+			t.Errorf("%s: got %v, want %s on %q", c.body, f, c.code, c.field)
+		}
+		if c.status == 503 && w.Header().Get("Retry-After") == "" {
+			t.Error("busy without Retry-After")
+		}
+	}
+}
