@@ -1,0 +1,57 @@
+package payclient
+
+import (
+	"encoding/json"
+	"errors"
+
+	"jishi/kit/fault"
+	"jishi/kit/money"
+)
+
+// What pay refuses.
+var (
+	// ErrInsufficient and ErrNoWallet leave the payment open: the same call, or the
+	// cashier page, can pay it as soon as there is money. [ShortageOf] reads their members.
+	ErrInsufficient = fault.New(fault.Unpaid, "pay.insufficient", "There is too little money in the wallet.")
+	ErrNoWallet     = fault.New(fault.Unpaid, "pay.no_wallet", "You have no wallet yet.")
+
+	ErrClosed    = fault.New(fault.Conflict, "pay.closed", "This payment was closed and can't be paid any more.")
+	ErrExpired   = fault.New(fault.Conflict, "pay.expired", "The time to pay this is over.")
+	ErrMismatch  = fault.New(fault.Conflict, "pay.mismatch", "There is a payment for this order with other content.")
+	ErrNoPayment = fault.New(fault.NotFound, "pay.no_payment", "There is no such payment.")
+
+	ErrNotFound   = fault.New(fault.NotFound, "pay.wallet_not_found", "You have no such wallet.").On("wallet")
+	ErrName       = fault.New(fault.Invalid, "pay.wallet_name", "A wallet's name has at most 40 characters, none of them invisible.").On("name")
+	ErrTooMany    = fault.New(fault.Conflict, "pay.too_many_wallets", "You have as many wallets as one can have.")
+	ErrCurrency   = fault.New(fault.Invalid, "pay.currency", "This currency is not offered.").On("currency")
+	ErrTopUpRange = fault.New(fault.Invalid, "pay.topup_range", "This amount is outside of what can be topped up at once.").On("amount") // min, max
+	ErrTopUpsOff  = fault.New(fault.Forbidden, "pay.topups_off", "Wallets can't be topped up at the moment.")
+	ErrOrder      = fault.New(fault.Invalid, "pay.order", "An order's id has 1 to 64 visible ASCII characters.").On("order")
+	ErrParties    = fault.New(fault.Invalid, "pay.parties", "A payment has 1 to 100 parties, each of them once and with an amount above zero.").On("parties")
+	ErrExpiry     = fault.New(fault.Invalid, "pay.expiry", "A new payment must end in the future, and within 30 days.").On("expires_at")
+)
+
+// Shortage is what ErrInsufficient and ErrNoWallet say of a payment that waits for money.
+type Shortage struct {
+	Payment     string       `json:"payment"`
+	CheckoutURL string       `json:"checkout_url"`
+	Available   money.Amount `json:"available"` // in the wallet that was asked; zero where there is none
+	Missing     money.Amount `json:"missing"`
+}
+
+// ShortageOf reads the shortage in err, on either side of the wire; false when err
+// is about something else.
+func ShortageOf(err error) (Shortage, bool) {
+	if !errors.Is(err, ErrInsufficient) && !errors.Is(err, ErrNoWallet) {
+		return Shortage{}, false
+	}
+	var s Shortage
+	b, err := json.Marshal(fault.Of(err).Extra)
+	if err != nil {
+		return Shortage{}, false
+	}
+	if err := json.Unmarshal(b, &s); err != nil {
+		return Shortage{}, false
+	}
+	return s, true
+}
