@@ -81,12 +81,12 @@ type Look string
 // the least; Danger for what can't be undone. The small ones stand in rows and cards.
 const (
 	Primary      Look = "btn btn-primary"
-	Quiet        Look = "btn btn-outline border-base-300 hover:border-transparent"
+	Quiet        Look = "btn btn-outline border-base-300 bg-base-100 hover:border-transparent hover:bg-neutral"
 	Ghost        Look = "btn btn-ghost"
 	Danger       Look = "btn btn-error btn-outline"
 	Wide         Look = "btn btn-primary btn-block"
 	SmallPrimary Look = "btn btn-primary btn-sm"
-	SmallQuiet   Look = "btn btn-outline btn-sm border-base-300 hover:border-transparent"
+	SmallQuiet   Look = "btn btn-outline btn-sm border-base-300 bg-base-100 hover:border-transparent hover:bg-neutral"
 	SmallGhost   Look = "btn btn-ghost btn-sm"
 	SmallDanger  Look = "btn btn-error btn-outline btn-sm"
 )

@@ -15,15 +15,15 @@ const (
 // alertClass and badgeClass spell whole class names: the stylesheet is made of those
 // that stand in the sources.
 var alertClass = map[Tone]string{
-	Plain: "alert mb-4",
+	Plain: "alert mb-4 border-base-300 bg-base-100",
 	Info:  "alert alert-info alert-soft mb-4",
 	Good:  "alert alert-success alert-soft mb-4",
-	Warn:  "alert alert-warning mb-4",
+	Warn:  "alert mb-4 border-warning bg-warning/20",
 	Bad:   "alert alert-error alert-soft mb-4",
 }
 
 var badgeClass = map[Tone]string{
-	Plain: "badge badge-ghost",
+	Plain: "badge border-transparent bg-base-300",
 	Info:  "badge badge-info badge-soft",
 	Good:  "badge badge-success badge-soft",
 	Warn:  "badge badge-warning",
