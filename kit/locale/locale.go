@@ -34,7 +34,6 @@ func Known(lang string) bool { return slices.Contains(languages, lang) }
 // Bundle is all texts of a market in all languages.
 type Bundle struct {
 	speakers map[string]*speaker
-	matcher  language.Matcher
 }
 
 // speaker is one language's side of a bundle.
@@ -51,7 +50,6 @@ func New(fsys ...fs.FS) (*Bundle, error) {
 	b := &Bundle{speakers: map[string]*speaker{}}
 	texts := i18n.NewBundle(language.Chinese)
 	texts.RegisterUnmarshalFunc("json", json.Unmarshal)
-	var tags []language.Tag
 	for _, lang := range languages {
 		s := &speaker{language: lang, plain: map[string]string{}, money: formatter(lang)}
 		seen := map[string]bool{}
@@ -77,9 +75,7 @@ func New(fsys ...fs.FS) (*Bundle, error) {
 		}
 		s.localizer = i18n.NewLocalizer(texts, lang)
 		b.speakers[lang] = s
-		tags = append(tags, language.Make(lang))
 	}
-	b.matcher = language.NewMatcher(tags)
 	return b, nil
 }
 
@@ -142,15 +138,14 @@ func (b *Bundle) choose(r *http.Request) string {
 	if c, err := r.Cookie(Cookie); err == nil && Known(c.Value) {
 		return c.Value
 	}
-	tags, _, err := language.ParseAcceptLanguage(r.Header.Get("Accept-Language"))
-	if err != nil || len(tags) == 0 {
-		return languages[0]
+	asked, _, _ := language.ParseAcceptLanguage(r.Header.Get("Accept-Language")) // what can't be read asks for nothing
+	for _, tag := range asked {
+		// By the base alone: who reads zh-TW reads zh with less effort than English.
+		if base, _ := tag.Base(); Known(base.String()) {
+			return base.String()
+		}
 	}
-	_, i, confidence := b.matcher.Match(tags...)
-	if confidence == language.No {
-		return languages[0]
-	}
-	return languages[i]
+	return languages[0]
 }
 
 func from(ctx context.Context) *speaker {
