@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"jishi/kit/fault"
+	"jishi/kit/money"
 	"jishi/kit/ops"
 )
 
@@ -44,7 +46,14 @@ func NewAPI(mux *http.ServeMux, prefix, title string) huma.API {
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
 	}
+	c.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[money.Amount](), reflect.TypeFor[amount]())
 	return humago.New(mux, c)
+}
+
+// amount describes a money.Amount as it travels, which its Go fields don't.
+type amount struct {
+	Amount   string `json:"amount" example:"12.00" doc:"decimal, with the currency's decimals"`
+	Currency string `json:"currency" example:"CNY" doc:"ISO 4217"`
 }
 
 // Register adds a call. Its handler returns refusals or errors as they are; what the
