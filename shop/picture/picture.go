@@ -89,7 +89,7 @@ func (s *Store) Add(ctx context.Context, upload io.Reader) (string, error) {
 	}
 	name := id.New("pic") + ext
 	for file, side := range map[string]int{name: largeSide, Small(name): smallSide} {
-		if err := s.write(ctx, file, fit(pixels, side)); err != nil {
+		if err := s.write(ctx, file, fit(pixels, orientation(data), side)); err != nil {
 			return "", err
 		}
 	}
@@ -107,15 +107,19 @@ func (s *Store) write(ctx context.Context, name string, pixels image.Image) erro
 	return nil
 }
 
-// fit is the picture on white, within a square of that side; small ones keep their size.
-func fit(src image.Image, side int) image.Image {
+// fit is the picture upright on white, within a square of that side; small ones keep
+// their size.
+func fit(src image.Image, o, side int) image.Image {
 	w, h := src.Bounds().Dx(), src.Bounds().Dy()
+	if sideways(o) {
+		w, h = h, w
+	}
 	if longer := max(w, h); longer > side {
 		w, h = max(1, w*side/longer), max(1, h*side/longer)
 	}
 	dst := image.NewRGBA(image.Rect(0, 0, w, h))
 	draw.Draw(dst, dst.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
-	draw.CatmullRom.Scale(dst, dst.Bounds(), src, src.Bounds(), draw.Over, nil)
+	upright(dst, src, o)
 	return dst
 }
 
