@@ -1,0 +1,115 @@
+// Package database is the way to a module's database, and the only place that
+// knows how SQLite, MariaDB, MySQL and TiDB differ: opening, transactions and
+// their retries, error codes, locks, upserts, times, paging by key, migrations.
+//
+// What it promises, on all of them:
+//
+//   - A transaction ([DB.InTx]) sees committed rows only, is durable when InTx
+//     returns nil, and is run again when it lost a race. SQLite has one writer at
+//     a time, so a transaction begins by taking the lock; elsewhere it is READ
+//     COMMITTED, and what must not change between reading and writing is read
+//     through [ForUpdate] or changed by a conditional statement ([Changed]).
+//   - A failure that users can do something about is a refusal: [ErrBusy] and
+//     [ErrUnavailable] say that nothing happened, [ErrUnknown] that it may have.
+//   - Text comes back as it was written if it is valid UTF-8 without NUL; keys are
+//     compared byte by byte where the migration declares them VARBINARY (BLOB or
+//     TEXT on SQLite).
+//
+// It knows no table but its own, once, which makes a request's effect happen once.
+package database
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+)
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	write *bun.DB
+	read  *bun.DB // the same as write where readers and writers share a pool
+
+	// slow gives a pool whose statements may take as long as they need.
+	slow func() (*sql.DB, error)
+}
+
+// Open connects to the database at url:
+//
+//	sqlite:data/shop.db               a file; it and its folder are made if absent
+//	mysql://user:pass@host:3306/name  MariaDB, MySQL or TiDB; ?tls=true for TLS
+//
+// It refuses with [ErrUnavailable] when nobody answers there.
+func Open(ctx context.Context, url string) (*DB, error) {
+	kind, rest, found := strings.Cut(url, ":")
+	var db *DB
+	var err error
+	switch {
+	case found && kind == "sqlite":
+		db, err = openSQLite(rest)
+	case found && kind == "mysql":
+		db, err = openMySQL(ctx, url)
+	default:
+		return nil, fmt.Errorf("database url %q: want sqlite:FILE or mysql://USER:PASSWORD@HOST:PORT/NAME", hidePassword(url))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", hidePassword(url), refusal(err))
+	}
+	if err := db.Ping(ctx); err != nil {
+		return nil, fmt.Errorf("open database %s: %w", hidePassword(url), joinClose(err, db))
+	}
+	return db, nil
+}
+
+func joinClose(err error, db *DB) error {
+	if cerr := db.Close(); cerr != nil {
+		return fmt.Errorf("%w (and closing: %v)", err, cerr)
+	}
+	return err
+}
+
+// Close waits for running statements and closes every connection.
+func (db *DB) Close() error {
+	err := db.write.Close()
+	if db.read != db.write {
+		if rerr := db.read.Close(); err == nil {
+			err = rerr
+		}
+	}
+	return err
+}
+
+// Ping tells whether the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.write.PingContext(ctx); err != nil {
+		return refusal(err)
+	}
+	return refusal(db.read.PingContext(ctx))
+}
+
+// NewSelect starts a query outside of any transaction. On SQLite it runs beside
+// the writer; anything but reading fails there. A database that is away is
+// [ErrUnavailable].
+func (db *DB) NewSelect() *bun.SelectQuery {
+	return db.read.NewSelect().Conn(refusing{db.read.DB})
+}
+
+// Dialect is "sqlite" or "mysql": which migrations are this database's. Code that
+// asks for it belongs into this package.
+func (db *DB) dialect() string {
+	if db.write.Dialect().Name() == dialect.SQLite {
+		return "sqlite"
+	}
+	return "mysql"
+}
+
+// refusing turns a lost database into a refusal.
+type refusing struct{ *sql.DB }
+
+func (r refusing) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	rows, err := r.DB.QueryContext(ctx, query, args...)
+	return rows, refusal(err)
+}

@@ -1,0 +1,199 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
+	"github.com/uptrace/bun/dialect/mysqldialect"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// openSQLite opens a file with one connection that writes and a few that read:
+// in WAL mode they don't wait for each other, and one writer never meets SQLITE_BUSY
+// within the process.
+func openSQLite(path string) (*DB, error) {
+	path = strings.TrimPrefix(path, "//")
+	if path == "" || strings.HasPrefix(path, ":memory:") {
+		return nil, errors.New("want the name of a file")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, err
+	}
+	file := "file:" + (&url.URL{Path: path}).EscapedPath()
+
+	q := url.Values{}
+	q.Add("_pragma", "busy_timeout(5000)") // another process, such as jishi verify
+	q.Add("_pragma", "journal_mode(WAL)")
+	q.Add("_pragma", "synchronous(FULL)") // a commit that was answered survives a power cut
+	q.Add("_pragma", "foreign_keys(1)")
+	q.Add("_pragma", "journal_size_limit(67108864)")
+	q.Set("_dqs", "0") // "x" is a column, never quietly a string
+	q.Set("_txlock", "immediate")
+	writer, err := sql.Open("sqlite", file+"?"+q.Encode())
+	if err != nil {
+		return nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	if err := writer.Ping(); err != nil { // makes the file, and WAL, before readers come
+		return nil, errors.Join(err, writer.Close())
+	}
+
+	q.Add("_pragma", "query_only(1)")
+	q.Del("_txlock")
+	reader, err := sql.Open("sqlite", file+"?"+q.Encode())
+	if err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	readers := max(4, runtime.NumCPU())
+	reader.SetMaxOpenConns(readers)
+	reader.SetMaxIdleConns(readers)
+
+	db := &DB{write: bun.NewDB(writer, sqlitedialect.New()), read: bun.NewDB(reader, sqlitedialect.New())}
+	db.slow = func() (*sql.DB, error) { return writer, nil }
+	return db, nil
+}
+
+// maxConns bounds a process's connections to a server: more of them than this only
+// wait for each other there.
+const maxConns = 64
+
+// openMySQL opens a pool of connections to MariaDB, MySQL or TiDB.
+func openMySQL(ctx context.Context, text string) (*DB, error) {
+	c, err := mysqlConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, err
+	}
+	pool := sql.OpenDB(connector)
+	pool.SetMaxOpenConns(maxConns)
+	pool.SetMaxIdleConns(maxConns)
+	pool.SetConnMaxIdleTime(time.Minute)
+	pool.SetConnMaxLifetime(time.Hour)            // follow a name that moves to another server
+	if err := pool.PingContext(ctx); err != nil { // before bun asks for the version
+		return nil, errors.Join(err, pool.Close())
+	}
+
+	db := &DB{write: bun.NewDB(pool, mysqldialect.New())}
+	db.read = db.write
+	db.slow = func() (*sql.DB, error) {
+		patient := c.Clone()
+		patient.ReadTimeout = 0
+		connector, err := mysql.NewConnector(patient)
+		if err != nil {
+			return nil, err
+		}
+		return sql.OpenDB(connector), nil
+	}
+	return db, nil
+}
+
+func mysqlConfig(text string) (*mysql.Config, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errors.New("want mysql://USER:PASSWORD@HOST:PORT/NAME") // err would show the password
+	}
+	c := mysql.NewConfig()
+	c.User = u.User.Username()
+	c.Passwd, _ = u.User.Password()
+	c.Net = "tcp"
+	c.Addr = u.Host
+	if u.Port() == "" {
+		c.Addr += ":3306"
+	}
+	c.DBName = strings.TrimPrefix(u.Path, "/")
+	if u.Hostname() == "" || c.DBName == "" {
+		return nil, errors.New("want mysql://USER:PASSWORD@HOST:PORT/NAME")
+	}
+	for key, values := range u.Query() {
+		if key != "tls" {
+			return nil, errors.New("the only option is tls, not " + key)
+		}
+		c.TLSConfig = values[0]
+	}
+	c.ClientFoundRows = true // rows affected = rows found, as on SQLite
+	c.InterpolateParams = true
+	c.Collation = "utf8mb4_bin"
+	c.Params = map[string]string{
+		"sql_mode":  "'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+		"time_zone": "'+00:00'",
+	}
+	c.Timeout = 5 * time.Second
+	c.ReadTimeout = 60 * time.Second // COMMIT can't be interrupted otherwise; above the server's lock wait of 50 s
+	c.WriteTimeout = 30 * time.Second
+	c.Logger = &mysql.NopLogger{} // what it says, the error says too
+	return c, nil
+}
+
+func hidePassword(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		kind, _, _ := strings.Cut(text, ":")
+		return kind + ":…"
+	}
+	return u.Redacted()
+}
+
+// txOptions are those of a transaction that writes. SQLite has one level, and takes
+// its lock when the transaction begins.
+func (db *DB) txOptions() *sql.TxOptions {
+	if db.dialect() == "sqlite" {
+		return nil
+	}
+	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+}
+
+// ForUpdate locks the rows that q finds until the transaction ends. Where rows of
+// several keys are locked, q orders them by key, so that two transactions don't wait
+// for each other. SQLite's transactions have the whole database to themselves.
+func ForUpdate(q *bun.SelectQuery) *bun.SelectQuery {
+	if q.Dialect().Name() == dialect.SQLite {
+		return q
+	}
+	return q.For("UPDATE")
+}
+
+// Upsert makes an insert overwrite the given columns of rows whose key (a primary or
+// unique one, all of its columns) is in use; without columns such rows stay as they
+// are. Its count of rows says nothing.
+func Upsert(q *bun.InsertQuery, key []string, columns ...string) *bun.InsertQuery {
+	if q.Dialect().Name() == dialect.SQLite {
+		if len(columns) == 0 {
+			return q.On("CONFLICT (?) DO NOTHING", idents(key))
+		}
+		q = q.On("CONFLICT (?) DO UPDATE", idents(key))
+		for _, c := range columns {
+			q = q.Set("? = EXCLUDED.?", bun.Ident(c), bun.Ident(c))
+		}
+		return q
+	}
+	q = q.On("DUPLICATE KEY UPDATE")
+	if len(columns) == 0 { // INSERT IGNORE would swallow other errors too
+		return q.Set("? = ?", bun.Ident(key[0]), bun.Ident(key[0]))
+	}
+	for _, c := range columns {
+		q = q.Set("? = VALUES(?)", bun.Ident(c), bun.Ident(c))
+	}
+	return q
+}
+
+func idents(names []string) any {
+	list := make([]bun.Ident, len(names))
+	for i, n := range names {
+		list[i] = bun.Ident(n)
+	}
+	return bun.List(list)
+}

@@ -1,0 +1,147 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/go-sql-driver/mysql"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"jishi/kit/fault"
+)
+
+// What users may see of a database's trouble.
+var (
+	ErrBusy        = fault.New(fault.Busy, "database.busy", "Too much is going on at once; nothing has changed. Please try again.")
+	ErrUnavailable = fault.New(fault.Busy, "database.unavailable", "The database can't be reached; nothing has changed. Please try again later.")
+	ErrUnknown     = fault.New(fault.Unknown, "database.unknown", "It isn't known whether this was done. Please look before you try again.")
+)
+
+// trouble is what an error of a driver means to us.
+type trouble int
+
+const (
+	none     trouble = iota // no error, or none of the driver's
+	other                   // the statement is wrong, or the server is; our defect
+	taken                   // a unique key is in use
+	conflict                // another transaction was in the way; the whole transaction can run again
+	full                    // no space is left
+	away                    // the connection or the server is gone
+)
+
+// Errors of MariaDB and MySQL (below 4000) and TiDB (8000 and up), by number:
+// https://mariadb.com/kb/en/mariadb-error-code-reference/
+// https://docs.pingcap.com/tidb/stable/error-codes
+var mysqlTrouble = map[uint16]trouble{
+	1062: taken, // duplicate entry
+	1586: taken, // duplicate entry, with the key's name
+
+	1213: conflict, // deadlock
+	1205: conflict, // lock wait timeout
+	1020: conflict, // record has changed since last read (innodb_snapshot_isolation)
+	8002: conflict, // TiDB: SELECT FOR UPDATE met a write conflict
+	8022: conflict, // TiDB: commit failed and was rolled back
+	8028: conflict, // TiDB: the schema changed during the transaction
+	9007: conflict, // TiDB: write conflict
+
+	1021: full, // disk full
+	1114: full, // table is full
+	3:    full, // error writing file, mostly no space
+
+	1040: away, // too many connections
+	1203: away, // too many connections of this user
+	1053: away, // server shutdown in progress
+	1077: away, // normal shutdown
+	1079: away, // shutdown complete
+	1158: away, // error reading packets
+	1159: away, // timeout reading packets
+	1160: away, // error writing packets
+	1161: away, // timeout writing packets
+	1290: away, // read only: a replica that isn't the primary any more
+	1836: away, // read only
+	1927: away, // connection was killed
+	8501: away, // TiDB: the result is undetermined
+	9001: away, // TiDB: placement driver timeout
+	9002: away, // TiDB: storage timeout
+	9003: away, // TiDB: storage busy
+	9005: away, // TiDB: region unavailable
+}
+
+func troubleOf(err error) trouble {
+	switch {
+	case err == nil:
+		return none
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return none // the caller's, though it looks like a net.Error
+	}
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		if t, known := mysqlTrouble[e.Number]; known {
+			return t
+		}
+		return other
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return sqliteTrouble(e.Code())
+	}
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, mysql.ErrMalformPkt) || errors.Is(err, mysql.ErrPktSync) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return away
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return away
+	}
+	return none
+}
+
+// sqliteTrouble reads an extended result code: https://www.sqlite.org/rescode.html
+func sqliteTrouble(code int) trouble {
+	switch code {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID:
+		return taken
+	}
+	switch code & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return conflict
+	case sqlite3.SQLITE_FULL:
+		return full
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY:
+		return away
+	}
+	return other
+}
+
+// refusal is err as callers of this package get it: what a user can't be told
+// stays as it is.
+func refusal(err error) error {
+	if _, already := errors.AsType[*fault.Error](err); already {
+		return err
+	}
+	switch troubleOf(err) {
+	case conflict, full:
+		return ErrBusy.Because(err)
+	case away:
+		return ErrUnavailable.Because(err)
+	default:
+		return err
+	}
+}
+
+// Taken tells whether a statement failed because a unique key is in use, that of
+// [Once] among them. The transaction goes on; only that statement had no effect.
+func Taken(err error) bool { return troubleOf(err) == taken || errors.Is(err, ErrUsed) }
+
+// Changed takes the result of a conditional statement and tells whether it found
+// a row. An update that finds a row counts, even if every value stays the same.
+func Changed(res sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}

@@ -1,0 +1,101 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/pressly/goose/v3"
+	goosedb "github.com/pressly/goose/v3/database"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrate brings a set of tables up to date. Its numbered files lie in the folders
+// "sqlite" and "mysql" of fsys, or of "migrations" in it; which of them have run is
+// kept in the table NAME_migrations, so sets live side by side in one database. The
+// table that this package needs comes first, by itself.
+//
+// It may run in several processes at once: they take turns, and the later find
+// nothing left to do.
+func (db *DB) Migrate(ctx context.Context, fsys fs.FS, name string) error {
+	if err := db.migrate(ctx, migrations, "database"); err != nil {
+		return fmt.Errorf("migrate database: %w", refusal(err))
+	}
+	if err := db.migrate(ctx, fsys, name); err != nil {
+		return fmt.Errorf("migrate %s: %w", name, refusal(err))
+	}
+	return nil
+}
+
+func (db *DB) migrate(ctx context.Context, fsys fs.FS, name string) error {
+	folder := db.dialect()
+	if _, err := fs.Stat(fsys, folder); errors.Is(err, fs.ErrNotExist) {
+		folder = path.Join("migrations", folder)
+	}
+	files, err := fs.Sub(fsys, folder)
+	if err != nil {
+		return err
+	}
+	pool, err := db.slow()
+	if err != nil {
+		return err
+	}
+	options := []goose.ProviderOption{goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true)}
+	if db.dialect() == "sqlite" {
+		return migrateSQLite(ctx, pool, files, name, options)
+	}
+	defer pool.Close()
+	return up(ctx, goosedb.DialectMySQL, pool, files, name, append(options, goose.WithSessionLocker(serverLock{})))
+}
+
+// migrateSQLite has no lock to take that would outlast a transaction. A process that
+// comes second fails at what the first has just made, and sees that when it looks again.
+func migrateSQLite(ctx context.Context, pool *sql.DB, files fs.FS, name string, options []goose.ProviderOption) error {
+	err := up(ctx, goosedb.DialectSQLite3, pool, files, name, options)
+	if err != nil && ctx.Err() == nil {
+		return up(ctx, goosedb.DialectSQLite3, pool, files, name, options)
+	}
+	return err
+}
+
+func up(ctx context.Context, d goosedb.Dialect, pool *sql.DB, files fs.FS, name string, options []goose.ProviderOption) error {
+	store, err := goosedb.NewStore(d, name+"_migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider("", pool, files, append(options, goose.WithStore(store))...)
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// serverLock makes processes that migrate one database take turns. The server lets
+// go of it when the connection ends, however that comes about.
+type serverLock struct{}
+
+const lockWait = 300 // seconds
+
+func (serverLock) SessionLock(ctx context.Context, c *sql.Conn) error {
+	var got sql.NullInt64
+	err := c.QueryRowContext(ctx, "SELECT GET_LOCK(MD5(CONCAT('migrate ', DATABASE())), ?)", lockWait).Scan(&got)
+	if err != nil {
+		return err
+	}
+	if got.Int64 != 1 {
+		return ErrBusy.Because(fmt.Errorf("another process has been migrating for %d seconds", lockWait))
+	}
+	return nil
+}
+
+func (serverLock) SessionUnlock(ctx context.Context, c *sql.Conn) error {
+	_, err := c.ExecContext(ctx, "DO RELEASE_LOCK(MD5(CONCAT('migrate ', DATABASE())))")
+	return err
+}

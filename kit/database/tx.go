@@ -1,0 +1,98 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// A transaction that lost a race is run again; after maxTries the user is asked to
+// try later. The pauses grow from firstPause to lastPause, each drawn at random from
+// zero up ("full jitter"), so that those who collided don't meet again:
+// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+const (
+	maxTries   = 5
+	firstPause = 10 * time.Millisecond
+	lastPause  = 200 * time.Millisecond
+)
+
+// InTx runs fn in a transaction and commits it; when InTx returns nil the changes
+// are on disk. If fn returns an error, nothing has changed and InTx returns it.
+//
+// fn may run more than once: it touches nothing but tx and its own variables, and
+// makes no calls to the outside. A conflict with other transactions that stays is
+// [ErrBusy], a database that is away [ErrUnavailable]; both say that nothing happened.
+// [ErrUnknown] says that the connection was lost while committing: whether it
+// happened must be looked up.
+func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	var err error
+	for try := range maxTries {
+		if try > 0 && !pause(ctx, try) {
+			break
+		}
+		var committing bool
+		committing, err = db.try(ctx, fn)
+		switch troubleOf(err) {
+		case conflict:
+			continue
+		case away:
+			if committing {
+				return ErrUnknown.Because(err)
+			}
+			continue
+		}
+		break
+	}
+	// Without an effect and out of time: that is what busy means to a user.
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ErrBusy.Because(err)
+	}
+	return refusal(err)
+}
+
+// try runs fn once; committing tells whether it got as far as COMMIT.
+func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) (committing bool, err error) {
+	tx, err := db.write.BeginTx(ctx, db.txOptions())
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback() // also when fn panics; without effect after a commit
+
+	if err := fn(ctx, tx); err != nil {
+		return false, err
+	}
+	return true, tx.Commit()
+}
+
+// Snapshot runs fn in a transaction that only reads and sees the database as it
+// was at its first query, however long it takes. It is not retried.
+func (db *DB) Snapshot(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
+	opts := &sql.TxOptions{Isolation: sql.LevelRepeatableRead}
+	if db.dialect() == "sqlite" {
+		opts = &sql.TxOptions{ReadOnly: true} // the driver knows no levels: a snapshot is all there is
+	}
+	tx, err := db.read.BeginTx(ctx, opts)
+	if err != nil {
+		return refusal(err)
+	}
+	defer tx.Rollback()
+	return refusal(fn(ctx, tx))
+}
+
+// pause waits before a further try. It doesn't when the caller's time would be over.
+func pause(ctx context.Context, try int) bool {
+	d := rand.N(min(firstPause<<(try-1), lastPause))
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+		return false
+	}
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
