@@ -1,0 +1,233 @@
+package pay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/auth/authclient"
+	"jishi/kit/database"
+	"jishi/kit/fault"
+	"jishi/kit/id"
+	"jishi/ledger"
+	"jishi/pay/payclient"
+)
+
+// Charge asks the caller's user for money on behalf of the caller's merchant, and takes
+// it at once from the wallet into escrow. Too little of it, or no wallet, is
+// ErrInsufficient or ErrNoWallet: the payment stays open, and the same call again or
+// Pay can still capture it. Repeated after a success it gives the captured payment.
+func (s *Service) Charge(ctx context.Context, caller Caller, in NewPayment) (Payment, error) {
+	if caller.User == "" || caller.Merchant == "" {
+		return Payment{}, fault.ErrForbidden
+	}
+	in.Parties = slices.SortedFunc(slices.Values(in.Parties), func(a, b Party) int { return cmp.Compare(a.Payee, b.Payee) })
+	total, err := s.checkPayment(in)
+	if err != nil {
+		return Payment{}, err
+	}
+	wallet, err := s.payingWallet(ctx, caller.User, in.Wallet)
+	if err != nil {
+		return Payment{}, err
+	}
+	row := &paymentRow{
+		ID: PaymentID(id.New(paymentPrefix)), OrderID: in.Order, Merchant: caller.Merchant, Payer: caller.User,
+		Amount: total, Currency: s.currency,
+		ExpiresAt: database.At(s.expiry(in)), CreatedAt: database.At(s.now()),
+	}
+	// Nearly always the order is new and there is enough money: then this is all.
+	refusal := error(payclient.ErrNoWallet)
+	if wallet != "" && row.ExpiresAt.After(s.now()) {
+		refusal = s.insertCaptured(ctx, row, in.Parties, wallet)
+		if refusal == nil {
+			return s.paymentOf(*row, in.Parties), nil
+		}
+	}
+	if !errors.Is(refusal, ledger.ErrInsufficient) && !errors.Is(refusal, payclient.ErrNoWallet) && !database.Taken(refusal) {
+		return Payment{}, refusal
+	}
+	existing, parties, err := s.openPayment(ctx, row, in.Parties)
+	if err != nil {
+		return Payment{}, err
+	}
+	return s.capture(ctx, existing, parties, wallet)
+}
+
+// checkPayment gives the sum of the parties.
+func (s *Service) checkPayment(in NewPayment) (int64, error) {
+	if !visibleASCII(in.Order) {
+		return 0, payclient.ErrOrder
+	}
+	if len(in.Parties) == 0 || len(in.Parties) > maxParties {
+		return 0, payclient.ErrParties
+	}
+	total := s.amount(0)
+	for i, p := range in.Parties {
+		if !visibleASCII(p.Payee) || p.Amount <= 0 || (i > 0 && in.Parties[i-1].Payee == p.Payee) {
+			return 0, payclient.ErrParties
+		}
+		var err error
+		if total, err = total.Add(s.amount(p.Amount)); err != nil {
+			return 0, payclient.ErrParties.Because(err)
+		}
+	}
+	if in.ExpiresAt.After(s.now().Add(maxPaymentLife)) {
+		return 0, payclient.ErrExpiry
+	}
+	return total.Minor, nil
+}
+
+func visibleASCII(s string) bool {
+	return s != "" && len(s) <= maxID && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+func (s *Service) expiry(in NewPayment) time.Time {
+	if in.ExpiresAt.IsZero() {
+		return s.now().Add(s.paymentLife)
+	}
+	return in.ExpiresAt
+}
+
+// payingWallet is the wallet that was named, if it is the user's, or else the user's
+// default one; "" where the user has none.
+func (s *Service) payingWallet(ctx context.Context, user authclient.UserID, wallet WalletID) (WalletID, error) {
+	q := s.db.NewSelect().Model((*walletRow)(nil)).Column("id")
+	if wallet != "" {
+		q = q.Where("id = ?", wallet).Where("user_id = ?", user)
+	} else {
+		q = q.Where("default_of = ?", user)
+	}
+	var ids []WalletID
+	if err := q.Scan(ctx, &ids); err != nil {
+		return "", fmt.Errorf("find a wallet of %s: %w", user, err)
+	}
+	if len(ids) > 0 {
+		return ids[0], nil
+	}
+	if wallet != "" {
+		return "", payclient.ErrNotFound
+	}
+	return "", nil
+}
+
+// insertCaptured writes a payment that is captured from its beginning. The unique key of
+// merchant and order is the guard: who comes second has moved no money.
+func (s *Service) insertCaptured(ctx context.Context, row *paymentRow, parties []Party, wallet WalletID) error {
+	row.State, row.WalletID, row.SettledAt = payclient.Captured, wallet, row.CreatedAt
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := insertPayment(ctx, tx, row, parties); err != nil {
+			return err
+		}
+		return s.take(ctx, tx, row, wallet)
+	})
+}
+
+// take moves a payment's money into escrow. The transfer has the payment's id, so the
+// ledger too refuses to take it a second time.
+func (s *Service) take(ctx context.Context, tx bun.Tx, row *paymentRow, wallet WalletID) error {
+	return s.move(ctx, tx, ledger.Transfer{
+		ID: ledger.TransferID(row.ID), Debit: ledger.AccountID(wallet), Credit: s.escrow(),
+		Amount: row.Amount, Code: codePayment, Ref: string(row.ID),
+	})
+}
+
+// openPayment is the payment of row's merchant and order: the one that is there, if it
+// is the same and can still be paid or is captured, or else row, open.
+func (s *Service) openPayment(ctx context.Context, row *paymentRow, parties []Party) (paymentRow, []Party, error) {
+	row.State, row.WalletID, row.SettledAt = payclient.Open, "", database.Time{}
+	existing, theirs, err := s.byOrder(ctx, row.Merchant, row.OrderID)
+	if errors.Is(err, payclient.ErrNoPayment) {
+		if !row.ExpiresAt.After(s.now()) {
+			return paymentRow{}, nil, payclient.ErrExpiry
+		}
+		err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			return insertPayment(ctx, tx, row, parties)
+		})
+		if err == nil {
+			return *row, parties, nil
+		}
+		if !database.Taken(err) {
+			return paymentRow{}, nil, err
+		}
+		existing, theirs, err = s.byOrder(ctx, row.Merchant, row.OrderID)
+	}
+	switch {
+	case err != nil:
+		return paymentRow{}, nil, err
+	case existing.State == payclient.Closed:
+		return paymentRow{}, nil, payclient.ErrClosed
+	case existing.Payer != row.Payer || !slices.Equal(theirs, parties):
+		return paymentRow{}, nil, payclient.ErrMismatch
+	}
+	return existing, theirs, nil
+}
+
+// Pay captures an open payment from a wallet of its payer's; "" is the default one.
+func (s *Service) Pay(ctx context.Context, user authclient.UserID, payment PaymentID, wallet WalletID) (Payment, error) {
+	row, parties, err := s.visible(ctx, Caller{User: user}, payment)
+	if err != nil {
+		return Payment{}, err
+	}
+	wallet, err = s.payingWallet(ctx, user, wallet)
+	if err != nil {
+		return Payment{}, err
+	}
+	return s.capture(ctx, row, parties, wallet)
+}
+
+// capture takes the money of a payment, once: it gives the payment as captured,
+// whoever captured it, or says why it isn't. With wallet "" there is none.
+func (s *Service) capture(ctx context.Context, row paymentRow, parties []Party, wallet WalletID) (Payment, error) {
+	if row.State == payclient.Open && wallet == "" && row.ExpiresAt.After(s.now()) {
+		return Payment{}, s.shortage(payclient.ErrNoWallet, row, 0)
+	}
+	if row.State == payclient.Open && wallet != "" {
+		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			won, err := s.settle(ctx, tx, row.ID, payclient.Captured, wallet)
+			if err != nil || !won {
+				return err
+			}
+			return s.take(ctx, tx, &row, wallet)
+		})
+		if errors.Is(err, ledger.ErrInsufficient) {
+			return Payment{}, s.insufficient(ctx, row, wallet)
+		}
+		if err != nil {
+			return Payment{}, fmt.Errorf("capture payment %s: %w", row.ID, err)
+		}
+		if row, err = s.payment(ctx, row.ID); err != nil {
+			return Payment{}, err
+		}
+	}
+	switch row.State {
+	case payclient.Captured:
+		return s.paymentOf(row, parties), nil
+	case payclient.Closed:
+		return Payment{}, payclient.ErrClosed
+	}
+	return Payment{}, payclient.ErrExpired
+}
+
+// insufficient says what is missing now. That may be nothing, when money came in the
+// meantime; trying again will show it.
+func (s *Service) insufficient(ctx context.Context, row paymentRow, wallet WalletID) error {
+	b, err := s.ledger.Balance(ctx, ledger.AccountID(wallet))
+	if err != nil {
+		return fmt.Errorf("read balance of wallet %s: %w", wallet, err)
+	}
+	return s.shortage(payclient.ErrInsufficient, row, b.Available)
+}
+
+func (s *Service) shortage(refusal *fault.Error, row paymentRow, available int64) error {
+	return refusal.
+		With("payment", string(row.ID)).
+		With("checkout_url", s.checkoutURL(row.ID)).
+		With("available", s.amount(available)).
+		With("missing", s.amount(max(row.Amount-available, 0)))
+}

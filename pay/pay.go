@@ -1,0 +1,123 @@
+// Package pay is money: wallets, top-ups and payments, as rules on top of the ledger.
+//
+// A wallet is a guarded account of the ledger and can't go below zero. Money comes from
+// outside through a [Provider] and waits in escrow once it is captured for an order. A
+// [Payment] is unique by merchant and order and is captured or closed, never both: each
+// change of state is one conditional statement in the transaction that moves the
+// money. The package knows no request and no page; who asks is an argument, and every
+// method checks by itself what they may do.
+package pay
+
+import (
+	"context"
+	"embed"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/auth/authclient"
+	"jishi/kit/database"
+	"jishi/kit/money"
+	"jishi/ledger"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrate makes the tables, the ledger's too.
+func Migrate(ctx context.Context, db *database.DB) error {
+	if err := ledger.Migrate(ctx, db); err != nil {
+		return err
+	}
+	return db.Migrate(ctx, migrations, "pay")
+}
+
+// Config is what a Service needs. The limits have defaults.
+type Config struct {
+	DB       *database.DB
+	Ledger   *ledger.Ledger // in the same database
+	Now      func() time.Time
+	Currency money.Currency
+	Provider Provider // nil: wallets can't be topped up
+	BaseURL  string   // what browsers call this service, without a trailing slash
+
+	// Returns says where a merchant takes its payer back: merchant to URL, in which
+	// {order} stands for the order's id. It is configuration, never input.
+	Returns map[string]string
+
+	MinTopUp, MaxTopUp int64         // minor units; 0 is 0.01 and 1,000,000.00 with two decimals
+	PaymentLife        time.Duration // of a payment that names no end; 0 is 30 minutes
+}
+
+const (
+	defaultMinTopUp    = 1
+	defaultMaxTopUp    = 100_000_000
+	defaultPaymentLife = 30 * time.Minute
+)
+
+// Service is the rules of pay. It may be used by many goroutines.
+type Service struct {
+	db          *database.DB
+	ledger      *ledger.Ledger
+	now         func() time.Time
+	currency    money.Currency
+	provider    Provider
+	baseURL     string
+	returns     map[string]string
+	minTopUp    int64
+	maxTopUp    int64
+	paymentLife time.Duration
+}
+
+// New returns the rules on a database that is migrated.
+func New(c Config) *Service {
+	s := &Service{
+		db: c.DB, ledger: c.Ledger, now: c.Now, currency: c.Currency, provider: c.Provider,
+		baseURL: c.BaseURL, returns: c.Returns,
+		minTopUp: c.MinTopUp, maxTopUp: c.MaxTopUp, paymentLife: c.PaymentLife,
+	}
+	if s.minTopUp == 0 {
+		s.minTopUp = defaultMinTopUp
+	}
+	if s.maxTopUp == 0 {
+		s.maxTopUp = defaultMaxTopUp
+	}
+	if s.paymentLife == 0 {
+		s.paymentLife = defaultPaymentLife
+	}
+	return s
+}
+
+// Prepare opens the accounts that are nobody's wallet. It comes before everything else
+// on a new database, and is harmless on an old one.
+func (s *Service) Prepare(ctx context.Context) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		return s.ledger.Open(ctx, tx,
+			ledger.Account{ID: s.world(), Unit: s.unit(), Kind: ledger.Open},
+			ledger.Account{ID: s.escrow(), Unit: s.unit(), Kind: ledger.Open},
+		)
+	})
+}
+
+// Caller is who asks about a payment: a user through a client, or, with User empty, a
+// client on its own behalf. The client is the merchant.
+type Caller struct {
+	User     authclient.UserID
+	Merchant string
+}
+
+// Currency is the one that everything here is in.
+func (s *Service) Currency() money.Currency { return s.currency }
+
+func (s *Service) amount(minor int64) money.Amount {
+	return money.Amount{Minor: minor, Currency: s.currency}
+}
+
+// world is where topped-up money comes from; what it is below zero is owed to users.
+func (s *Service) world() ledger.AccountID { return ledger.AccountID("world:" + s.currency) }
+
+// escrow has what is captured and not yet given to anybody.
+func (s *Service) escrow() ledger.AccountID { return ledger.AccountID("escrow:" + s.currency) }
+
+// unit is the ledger's name of the currency.
+func (s *Service) unit() ledger.Unit { return ledger.Unit(s.currency) }
