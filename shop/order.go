@@ -1,0 +1,381 @@
+package shop
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/auth/authclient"
+	"jishi/kit/database"
+	"jishi/kit/id"
+	"jishi/kit/money"
+	"jishi/ledger"
+	"jishi/shop/shopclient"
+)
+
+// OrderID is "ord_…". It is also the id of the order's payment at pay, and of its
+// holds in the ledger: whatever is asked twice for one order is done once.
+type OrderID string
+
+// State is where an order is in its life.
+type State string
+
+// The states of an order.
+const (
+	Pending   State = shopclient.Pending // its stock is held, its payment is open
+	Paid      State = shopclient.Paid
+	Completed State = shopclient.Completed
+	Canceled  State = shopclient.Canceled
+)
+
+// from is the whole life of an order: the states in which each can follow.
+var from = map[State][]State{
+	Paid:      {Pending},
+	Canceled:  {Pending},
+	Completed: {Paid},
+}
+
+// Order is a purchase, and its row.
+type Order struct {
+	bun.BaseModel `bun:"table:orders"`
+
+	ID         OrderID `bun:",pk"`
+	Buyer      authclient.UserID
+	BuyerName  string
+	State      State
+	Total      int64 // minor units of Currency
+	Currency   money.Currency
+	DeadlineAt database.Time // canceled then, unless it is paid
+	CreatedAt  database.Time
+
+	Lines  []OrderLine `bun:"-"`
+	PaidAt time.Time   `bun:"-"` // zero before that
+}
+
+// Amount is what the order costs.
+func (o Order) Amount() money.Amount { return money.Amount{Minor: o.Total, Currency: o.Currency} }
+
+// OrderLine is one product of an order, as it was when the order was placed, and its row.
+type OrderLine struct {
+	bun.BaseModel `bun:"table:order_lines"`
+
+	OrderID    OrderID `bun:",pk"`
+	Position   int64   `bun:",pk"` // 1, 2, …
+	ProductID  ProductID
+	Seller     authclient.UserID
+	SellerName string
+	Title      string
+	Image      string
+	Price      int64 // of one piece, minor units of the order's currency
+	Quantity   int64
+}
+
+// orderEvent is a row of an order's history.
+type orderEvent struct {
+	bun.BaseModel `bun:"table:order_events"`
+
+	OrderID OrderID `bun:",pk"`
+	State   State   `bun:",pk"`
+	At      database.Time
+}
+
+// NewOrder is what a buyer asks for: Items, or with Cart everything in the cart, and
+// then Items (if there are any) is what the buyer saw in it.
+type NewOrder struct {
+	Items  []Item
+	Cart   bool
+	Wallet string // "" is the buyer's default one
+}
+
+// Item is one product of a new order.
+type Item struct {
+	Product  ProductID
+	Quantity int64
+	Seen     *money.Amount // the price that the buyer saw; nil takes any
+}
+
+func (in NewOrder) check() error {
+	if len(in.Items) > maxLines || (len(in.Items) == 0 && !in.Cart) {
+		return shopclient.ErrItems
+	}
+	seen := map[ProductID]bool{}
+	for _, i := range in.Items {
+		if i.Quantity < 1 || i.Quantity > maxQuantity {
+			return shopclient.ErrQuantity
+		}
+		if seen[i.Product] {
+			return shopclient.ErrItems
+		}
+		seen[i.Product] = true
+	}
+	return nil
+}
+
+// PlaceOrder holds the stock of every item, or of none, and asks pay for the money. The
+// order that it returns stands, also beside an error, which then says why it is not paid:
+// ErrUnpaid with the way to the cashier, or an outage of pay; a job brings such an order to
+// its end. Without an order nothing was written. The same use of a key gives the same
+// order; key may be empty.
+func (s *Service) PlaceOrder(ctx context.Context, buyer Person, in NewOrder, key string) (Order, error) {
+	if err := in.check(); err != nil {
+		return Order{}, err
+	}
+	oid, err := s.place(ctx, buyer, in, key)
+	if err != nil {
+		return Order{}, err
+	}
+	return s.Pay(ctx, buyer.ID, oid, in.Wallet)
+}
+
+// place writes a pending order: one transaction with everything that has to be true of it.
+func (s *Service) place(ctx context.Context, buyer Person, in NewOrder, key string) (OrderID, error) {
+	oid := OrderID(id.New("ord"))
+	used, err := s.once(ctx, use{"order", buyer.ID, key, in}, string(oid), func(ctx context.Context, tx bun.Tx) error {
+		items := in.Items
+		if in.Cart {
+			var err error
+			if items, err = s.takeCart(ctx, tx, buyer.ID, in.Items); err != nil {
+				return err
+			}
+		}
+		o, err := s.priced(ctx, tx, oid, items)
+		if err != nil {
+			return err
+		}
+		now := s.now()
+		o.Buyer, o.BuyerName, o.State = buyer.ID, buyer.Name, Pending
+		o.CreatedAt, o.DeadlineAt = database.At(now), database.At(now.Add(s.payTime))
+		if _, err := tx.NewInsert().Model(&o).Exec(ctx); err != nil {
+			return fmt.Errorf("write order %s: %w", oid, err)
+		}
+		if _, err := tx.NewInsert().Model(&o.Lines).Exec(ctx); err != nil {
+			return fmt.Errorf("write the lines of order %s: %w", oid, err)
+		}
+		if err := s.record(ctx, tx, oid, Pending); err != nil {
+			return err
+		}
+		if err := s.schedule(ctx, tx, o); err != nil {
+			return err
+		}
+		// Last, since buyers of one product wait for each other from here to the commit.
+		return s.hold(ctx, tx, oid, o.Lines)
+	})
+	return OrderID(used), err
+}
+
+// takeCart empties the cart and gives what was in it, with the prices that the buyer saw.
+// The rows are locked first: of two orders from one cart the second one finds it empty.
+func (s *Service) takeCart(ctx context.Context, tx bun.Tx, buyer authclient.UserID, seen []Item) ([]Item, error) {
+	var rows []cartLine
+	err := database.ForUpdate(tx.NewSelect().Model(&rows).Where("buyer = ?", buyer).Order("added_at", "product_id")).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the cart: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, shopclient.ErrCartEmpty
+	}
+	if len(rows) > maxLines {
+		return nil, shopclient.ErrCartFull
+	}
+	items, ids := make([]Item, len(rows)), make([]ProductID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ProductID
+		items[i] = Item{Product: r.ProductID, Quantity: r.Quantity}
+		k := slices.IndexFunc(seen, func(s Item) bool { return s.Product == r.ProductID && s.Quantity == r.Quantity })
+		if k >= 0 {
+			items[i].Seen = seen[k].Seen
+		}
+		if len(seen) > 0 && (k < 0 || len(seen) != len(rows)) {
+			return nil, shopclient.ErrCartChanged
+		}
+	}
+	_, err = tx.NewDelete().Model((*cartLine)(nil)).Where("buyer = ?", buyer).Where("product_id IN (?)", bun.In(ids)).Exec(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("empty the cart: %w", err)
+	}
+	return items, nil
+}
+
+// priced is an order's lines with today's products, and their total.
+func (s *Service) priced(ctx context.Context, tx bun.Tx, oid OrderID, items []Item) (Order, error) {
+	ids := make([]ProductID, len(items))
+	for i, item := range items {
+		ids[i] = item.Product
+	}
+	products, err := s.productsByID(ctx, tx.NewSelect(), ids)
+	if err != nil {
+		return Order{}, err
+	}
+	total := money.Amount{Currency: s.currency}
+	lines := make([]OrderLine, len(items))
+	for i, item := range items {
+		p, ok := products[item.Product]
+		if !ok || !s.buyable(p) {
+			return Order{}, shopclient.ErrUnavailable.With("product", string(item.Product)).With("title", p.Title)
+		}
+		if item.Seen != nil && *item.Seen != p.Amount() {
+			return Order{}, shopclient.ErrPriceChanged.
+				With("product", string(p.ID)).With("title", p.Title).With("price", p.Amount())
+		}
+		line, err := p.Amount().Times(item.Quantity)
+		if err != nil {
+			return Order{}, fmt.Errorf("price %d of product %s: %w", item.Quantity, p.ID, err)
+		}
+		if total, err = total.Add(line); err != nil {
+			return Order{}, fmt.Errorf("total of order %s: %w", oid, err)
+		}
+		lines[i] = OrderLine{
+			OrderID:    oid,
+			Position:   int64(i) + 1,
+			ProductID:  p.ID,
+			Seller:     p.Seller,
+			SellerName: p.SellerName,
+			Title:      p.Title,
+			Image:      p.Image,
+			Price:      p.Price,
+			Quantity:   item.Quantity,
+		}
+	}
+	return Order{ID: oid, Total: total.Minor, Currency: total.Currency, Lines: lines}, nil
+}
+
+// move brings an order to a state. It is the only statement that changes one: of
+// callers that race, one wins and the others get ErrWrongState.
+func (s *Service) move(ctx context.Context, tx bun.Tx, oid OrderID, to State) error {
+	won, err := database.Changed(tx.NewUpdate().Model((*Order)(nil)).
+		Set("state = ?", to).
+		Where("id = ?", oid).
+		Where("state IN (?)", bun.In(from[to])).
+		Exec(ctx))
+	if err != nil {
+		return fmt.Errorf("move order %s to %s: %w", oid, to, err)
+	}
+	if !won {
+		return shopclient.ErrWrongState
+	}
+	return s.record(ctx, tx, oid, to)
+}
+
+func (s *Service) record(ctx context.Context, tx bun.Tx, oid OrderID, state State) error {
+	_, err := tx.NewInsert().Model(&orderEvent{OrderID: oid, State: state, At: database.At(s.now())}).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("record order %s as %s: %w", oid, state, err)
+	}
+	return nil
+}
+
+// outcome is what becomes of an order's holds in the state that ends them.
+var outcome = map[State]ledger.Kind{Paid: ledger.Post, Canceled: ledger.Void}
+
+// finish moves a pending order to Paid or Canceled and ends its holds with it. It gives
+// the order as it is then: another caller may have been first, to the other state too.
+func (s *Service) finish(ctx context.Context, o Order, to State) (Order, error) {
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.move(ctx, tx, o.ID, to); err != nil {
+			return err
+		}
+		return s.release(ctx, tx, o.ID, o.Lines, outcome[to])
+	})
+	if err != nil && !errors.Is(err, shopclient.ErrWrongState) {
+		return Order{}, err
+	}
+	return s.order(ctx, o.ID)
+}
+
+// Order is a purchase of the buyer's; others' are ErrNoOrder.
+func (s *Service) Order(ctx context.Context, buyer authclient.UserID, oid OrderID) (Order, error) {
+	o, err := s.order(ctx, oid)
+	if err != nil {
+		return Order{}, err
+	}
+	if o.Buyer != buyer {
+		return Order{}, shopclient.ErrNoOrder
+	}
+	return o, nil
+}
+
+func (s *Service) order(ctx context.Context, oid OrderID) (Order, error) {
+	var o Order
+	err := s.db.NewSelect().Model(&o).Where("id = ?", oid).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Order{}, shopclient.ErrNoOrder
+	}
+	if err != nil {
+		return Order{}, fmt.Errorf("read order %s: %w", oid, err)
+	}
+	all := []Order{o}
+	if err := s.complete(ctx, all, ""); err != nil {
+		return Order{}, err
+	}
+	return all[0], nil
+}
+
+// Orders is a page of what the buyer bought, newest first, and the cursor of the next one.
+func (s *Service) Orders(ctx context.Context, buyer authclient.UserID, page database.Page) ([]Order, string, error) {
+	q := s.db.NewSelect().Where("buyer = ?", buyer)
+	all, next, err := database.Newest(ctx, q, page, "id", func(o Order) OrderID { return o.ID })
+	if err != nil {
+		return nil, "", fmt.Errorf("list orders: %w", err)
+	}
+	return all, next, s.complete(ctx, all, "")
+}
+
+// Sales is a page of the paid orders in which the seller has a line, newest first, and the
+// cursor of the next one. The orders have the seller's lines only, and their total.
+func (s *Service) Sales(ctx context.Context, seller authclient.UserID, page database.Page) ([]Order, string, error) {
+	lines := s.db.NewSelect().Model((*OrderLine)(nil)).Column("order_id").Where("seller = ?", seller)
+	q := s.db.NewSelect().Where("id IN (?)", lines).Where("state IN (?)", bun.In([]State{Paid, Completed}))
+	all, next, err := database.Newest(ctx, q, page, "id", func(o Order) OrderID { return o.ID })
+	if err != nil {
+		return nil, "", fmt.Errorf("list sales: %w", err)
+	}
+	if err := s.complete(ctx, all, seller); err != nil {
+		return nil, "", err
+	}
+	for i := range all {
+		all[i].Total = 0
+		for _, l := range all[i].Lines {
+			all[i].Total += l.Price * l.Quantity // a part of a total that fitted
+		}
+	}
+	return all, next, nil
+}
+
+// complete reads the lines of orders, with a seller that seller's only, and when they
+// were paid.
+func (s *Service) complete(ctx context.Context, orders []Order, seller authclient.UserID) error {
+	if len(orders) == 0 {
+		return nil
+	}
+	at := make(map[OrderID]int, len(orders))
+	ids := make([]OrderID, len(orders))
+	for i, o := range orders {
+		at[o.ID], ids[i] = i, o.ID
+	}
+	var lines []OrderLine
+	q := s.db.NewSelect().Model(&lines).Where("order_id IN (?)", bun.In(ids)).Order("order_id", "position")
+	if seller != "" {
+		q.Where("seller = ?", seller)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return fmt.Errorf("read lines of orders: %w", err)
+	}
+	for _, l := range lines {
+		o := &orders[at[l.OrderID]]
+		o.Lines = append(o.Lines, l)
+	}
+	var events []orderEvent
+	err := s.db.NewSelect().Model(&events).Where("order_id IN (?)", bun.In(ids)).Where("state = ?", Paid).Scan(ctx)
+	if err != nil {
+		return fmt.Errorf("read the history of orders: %w", err)
+	}
+	for _, e := range events {
+		orders[at[e.OrderID]].PaidAt = e.At.Time
+	}
+	return nil
+}

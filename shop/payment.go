@@ -1,0 +1,136 @@
+package shop
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"jishi/auth/authclient"
+	"jishi/kit/money"
+	"jishi/pay/payclient"
+	"jishi/shop/shopclient"
+)
+
+// Pay asks pay for the money of a pending order, from that wallet or the buyer's default
+// one. As with PlaceOrder the order stands beside an error. An order that has come to its
+// end is returned as it is.
+func (s *Service) Pay(ctx context.Context, buyer authclient.UserID, oid OrderID, wallet string) (Order, error) {
+	o, err := s.Order(ctx, buyer, oid)
+	if err != nil || o.State != Pending {
+		return o, err
+	}
+	in, err := newPayment(o, wallet)
+	if err != nil {
+		return o, err
+	}
+	p, err := s.payer.Create(ctx, in) // a call: never inside a transaction
+	if short, ok := payclient.ShortageOf(err); ok {
+		return o, shopclient.ErrUnpaid.
+			With("order", string(oid)).
+			With("available", short.Available).
+			With("missing", short.Missing).
+			With("checkout_url", short.CheckoutURL)
+	}
+	if errors.Is(err, payclient.ErrClosed) {
+		return s.Settle(ctx, oid)
+	}
+	if err != nil {
+		return o, fmt.Errorf("pay order %s: %w", oid, err)
+	}
+	paid, err := s.conclude(ctx, o, p)
+	if err != nil {
+		return o, err // the money is taken, so the order will be paid: the job sees to it
+	}
+	return paid, nil
+}
+
+// newPayment shares an order's total among its sellers.
+func newPayment(o Order, wallet string) (payclient.NewPayment, error) {
+	shares := map[authclient.UserID]money.Amount{}
+	for _, l := range o.Lines {
+		line, err := money.Amount{Minor: l.Price, Currency: o.Currency}.Times(l.Quantity)
+		if err != nil {
+			return payclient.NewPayment{}, err
+		}
+		share, ok := shares[l.Seller]
+		if !ok {
+			share.Currency = o.Currency
+		}
+		if shares[l.Seller], err = share.Add(line); err != nil {
+			return payclient.NewPayment{}, err
+		}
+	}
+	in := payclient.NewPayment{Order: string(o.ID), Wallet: wallet, ExpiresAt: o.DeadlineAt.Time}
+	for seller, share := range shares {
+		in.Parties = append(in.Parties, payclient.Party{Payee: string(seller), Amount: share})
+	}
+	// Asking twice must be asking the same.
+	slices.SortFunc(in.Parties, func(a, b payclient.Party) int { return cmp.Compare(a.Payee, b.Payee) })
+	return in, nil
+}
+
+// Settle brings an order to where its payment is. It is for the browser that comes back
+// from the cashier and for the job alike; who comes first wins, the others change nothing.
+func (s *Service) Settle(ctx context.Context, oid OrderID) (Order, error) {
+	o, err := s.order(ctx, oid)
+	if err != nil || o.State != Pending {
+		return o, err
+	}
+	p, err := s.payments.PaymentOf(ctx, string(oid))
+	if errors.Is(err, payclient.ErrNoPayment) {
+		return o, nil // nobody has asked for the money yet, or the request is still on its way
+	}
+	if err != nil {
+		return o, fmt.Errorf("payment of order %s: %w", oid, err)
+	}
+	return s.conclude(ctx, o, p)
+}
+
+// Cancel ends a pending order of the buyer's.
+func (s *Service) Cancel(ctx context.Context, buyer authclient.UserID, oid OrderID) (Order, error) {
+	o, err := s.Order(ctx, buyer, oid)
+	if err != nil || o.State == Canceled {
+		return o, err
+	}
+	if o.State != Pending {
+		return Order{}, shopclient.ErrWrongState
+	}
+	o, err = s.close(ctx, o)
+	if err != nil {
+		return Order{}, err
+	}
+	if o.State != Canceled {
+		return Order{}, shopclient.ErrWrongState
+	}
+	return o, nil
+}
+
+// close closes the payment first: the order is canceled only when pay says that nothing
+// was captured and nothing can be any more. What is captured makes it paid.
+func (s *Service) close(ctx context.Context, o Order) (Order, error) {
+	p, err := s.payments.Close(ctx, string(o.ID)) // a call: never inside a transaction
+	if err != nil {
+		return o, fmt.Errorf("close the payment of order %s: %w", o.ID, err)
+	}
+	return s.conclude(ctx, o, p)
+}
+
+// conclude brings a pending order to where pay says that its payment is.
+func (s *Service) conclude(ctx context.Context, o Order, p payclient.Payment) (Order, error) {
+	switch p.State {
+	case payclient.Captured:
+		if p.Captured != o.Amount() {
+			return o, fmt.Errorf("order %s costs %s but payment %s took %s", o.ID, o.Amount(), p.ID, p.Captured)
+		}
+		now, err := s.finish(ctx, o, Paid)
+		if err == nil && now.State == Canceled {
+			return now, fmt.Errorf("order %s is canceled but payment %s is captured", o.ID, p.ID)
+		}
+		return now, err
+	case payclient.Closed:
+		return s.finish(ctx, o, Canceled)
+	}
+	return o, nil
+}

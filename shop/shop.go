@@ -1,0 +1,94 @@
+// Package shop is goods: products and their stock, carts, orders. It knows who sold
+// what to whom and that an order is paid; it knows money only as prices, and pay only as
+// what it asks of it. Stock moves in the ledger and nowhere else.
+package shop
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"time"
+
+	"jishi/auth/authclient"
+	"jishi/kit/database"
+	"jishi/kit/job"
+	"jishi/kit/money"
+	"jishi/ledger"
+	"jishi/pay/payclient"
+	"jishi/shop/picture"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrate makes the tables of the shop, of its ledger and of its jobs.
+func Migrate(ctx context.Context, db *database.DB) error {
+	if err := errors.Join(ledger.Migrate(ctx, db), job.Migrate(ctx, db)); err != nil {
+		return err
+	}
+	return db.Migrate(ctx, migrations, "shop")
+}
+
+// Payer asks pay for a buyer's money, with the token of the buyer who is in ctx;
+// *payclient.Client is one. The order makes a payment unique: asking again is harmless.
+type Payer interface {
+	Create(ctx context.Context, in payclient.NewPayment) (payclient.Payment, error)
+}
+
+// Payments asks pay what became of an order, with shop's own token; *payclient.Client
+// is one. After Close a payment is captured or closed, and stays so.
+type Payments interface {
+	PaymentOf(ctx context.Context, order string) (payclient.Payment, error)
+	Close(ctx context.Context, order string) (payclient.Payment, error)
+}
+
+// Person is a user as others see them.
+type Person struct {
+	ID   authclient.UserID
+	Name string
+}
+
+// Config is what a Service stands on.
+type Config struct {
+	DB       *database.DB
+	Ledger   *ledger.Ledger // of the same database
+	Jobs     *job.Queue     // of the same database
+	Pictures *picture.Store
+	Payer    Payer
+	Payments Payments
+	Currency money.Currency
+	PayTime  time.Duration // how long an order may wait for its payment
+	Now      func() time.Time
+}
+
+// Service is the rules of the shop. It keeps nothing in memory between calls.
+type Service struct {
+	db       *database.DB
+	ledger   *ledger.Ledger
+	jobs     *job.Queue
+	pictures *picture.Store
+	payer    Payer
+	payments Payments
+	currency money.Currency
+	payTime  time.Duration
+	now      func() time.Time
+}
+
+// New returns the shop of a migrated database.
+func New(c Config) *Service {
+	s := &Service{
+		db:       c.DB,
+		ledger:   c.Ledger,
+		jobs:     c.Jobs,
+		pictures: c.Pictures,
+		payer:    c.Payer,
+		payments: c.Payments,
+		currency: c.Currency,
+		payTime:  c.PayTime,
+		now:      c.Now,
+	}
+	return s
+}
+
+// Currency is that of all prices.
+func (s *Service) Currency() money.Currency { return s.currency }

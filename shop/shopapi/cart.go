@@ -1,0 +1,55 @@
+package shopapi
+
+import (
+	"context"
+
+	"jishi/shop"
+	"jishi/shop/shopclient"
+)
+
+type cartReply struct{ Body shopclient.Cart }
+
+type cartChange struct {
+	productID
+	Body shopclient.CartChange
+}
+
+func (a *api) cart(ctx context.Context, _ *struct{}) (*cartReply, error) {
+	me, err := a.me(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.shop.Cart(ctx, me.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &cartReply{shopclient.Cart{Items: make([]shopclient.CartItem, len(c.Lines)), Total: c.Total}}
+	for i, l := range c.Lines {
+		out.Body.Items[i] = shopclient.CartItem{
+			Product:   a.document(l.Product),
+			Quantity:  l.Quantity,
+			Total:     l.Total,
+			Available: l.Available,
+		}
+	}
+	return out, nil
+}
+
+func (a *api) setCartItem(ctx context.Context, in *cartChange) (*cartReply, error) {
+	me, err := a.me(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.shop.SetCartQuantity(ctx, me.ID, shop.ProductID(in.ID), in.Body.Quantity); err != nil {
+		return nil, err
+	}
+	return a.cart(ctx, nil)
+}
+
+func (a *api) removeCartItem(ctx context.Context, in *productID) (*struct{}, error) {
+	me, err := a.me(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.shop.RemoveFromCart(ctx, me.ID, shop.ProductID(in.ID))
+}

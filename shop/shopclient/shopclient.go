@@ -1,0 +1,277 @@
+// Package shopclient is shop as other programs see it: the documents that travel, the
+// refusals, and a client. It knows none of shop's rules.
+package shopclient
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"jishi/kit/money"
+	"jishi/kit/rest"
+)
+
+// Product is something that is sold.
+type Product struct {
+	ID          string       `json:"id" example:"prd_06f3kq0c8dv3t2mjh41m6r9s5g"`
+	Title       string       `json:"title" example:"Teapot"`
+	Description string       `json:"description"`
+	Image       string       `json:"image" doc:"address of a picture, or empty"`
+	Price       money.Amount `json:"price"`
+	Stock       int64        `json:"stock" doc:"pieces that can be bought now"`
+	Seller      Seller       `json:"seller"`
+	Version     int64        `json:"version" doc:"counts the seller's changes; also the ETag"`
+	Listed      bool         `json:"listed" doc:"false once it was taken down"`
+	CreatedAt   time.Time    `json:"created_at"`
+}
+
+// Seller is who sells a product.
+type Seller struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// NewProduct offers something for sale.
+type NewProduct struct {
+	Title       string `json:"title" doc:"1 to 120 characters" example:"Teapot"`
+	Description string `json:"description,omitempty" doc:"at most 10,000 characters"`
+	Image       string `json:"image,omitempty" doc:"the name that POST /api/v1/pictures gave, or the address of a picture elsewhere"`
+	Price       Price  `json:"price"`
+	Stock       int64  `json:"stock"`
+}
+
+// ProductChange changes what is not nil.
+type ProductChange struct {
+	Title       *string `json:"title,omitempty"`
+	Description *string `json:"description,omitempty"`
+	Image       *string `json:"image,omitempty"`
+	Price       *Price  `json:"price,omitempty"`
+	Stock       *int64  `json:"stock,omitempty" doc:"pieces that can be bought from now on"`
+	StockSeen   *int64  `json:"stock_seen,omitempty" doc:"the stock that the seller saw: only the difference to it is applied, so that what was sold in between stays sold"`
+}
+
+// Products is a page of products, newest first.
+type Products struct {
+	Items []Product `json:"items"`
+	Next  string    `json:"next,omitempty" doc:"cursor of the next page; absent on the last one"`
+}
+
+// Picture is an uploaded picture.
+type Picture struct {
+	Name string `json:"name" doc:"image of a product"`
+	URL  string `json:"url"`
+}
+
+// Cart is what a buyer means to buy.
+type Cart struct {
+	Items []CartItem   `json:"items"`
+	Total money.Amount `json:"total" doc:"of the items that are available"`
+}
+
+// CartItem is a product in a cart.
+type CartItem struct {
+	Product   Product      `json:"product"`
+	Quantity  int64        `json:"quantity"`
+	Total     money.Amount `json:"total"`
+	Available bool         `json:"available" doc:"it is still sold, and there are that many"`
+}
+
+// CartChange sets the quantity of a product in the cart.
+type CartChange struct {
+	Quantity int64 `json:"quantity" doc:"1 to 999"`
+}
+
+// NewOrder buys items, or everything in the cart.
+type NewOrder struct {
+	Items  []NewItem `json:"items,omitempty" maxItems:"100" doc:"what to buy; with cart, what the buyer saw in it"`
+	Cart   bool      `json:"cart,omitempty" doc:"buy what is in the cart, and empty it"`
+	Wallet string    `json:"wallet,omitempty" maxLength:"64" doc:"pay from this wallet rather than the default one"`
+}
+
+// NewItem is one product of a new order.
+type NewItem struct {
+	Product  string `json:"product" maxLength:"64"`
+	Quantity int64  `json:"quantity"`
+	Price    *Price `json:"price,omitempty" doc:"the price that the buyer saw; another one is refused"`
+}
+
+// States of an order.
+const (
+	Pending   = "pending"
+	Paid      = "paid"
+	Completed = "completed"
+	Canceled  = "canceled"
+)
+
+// Order is a purchase, with everything as it was when it was placed.
+type Order struct {
+	ID        string       `json:"id" example:"ord_06f3kq0c8dv3t2mjh41m6r9s5g"`
+	State     string       `json:"state" enum:"pending,paid,completed,canceled"`
+	Buyer     Buyer        `json:"buyer"`
+	Items     []OrderItem  `json:"items" doc:"for a seller, the seller's own only"`
+	Total     money.Amount `json:"total" doc:"of the items"`
+	CreatedAt time.Time    `json:"created_at"`
+	PayBefore time.Time    `json:"pay_before" doc:"it is canceled then, unless it is paid"`
+	PaidAt    *time.Time   `json:"paid_at,omitempty"`
+}
+
+// Buyer is who bought.
+type Buyer struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// OrderItem is one product of an order.
+type OrderItem struct {
+	Product  string       `json:"product"`
+	Title    string       `json:"title"`
+	Image    string       `json:"image"`
+	Seller   Seller       `json:"seller"`
+	Price    money.Amount `json:"price" doc:"of one piece"`
+	Quantity int64        `json:"quantity"`
+	Total    money.Amount `json:"total"`
+}
+
+// Orders is a page of orders, newest first.
+type Orders struct {
+	Items []Order `json:"items"`
+	Next  string  `json:"next,omitempty" doc:"cursor of the next page; absent on the last one"`
+}
+
+// Page is where a list goes on: the Next of the page before, and how many at most.
+type Page struct {
+	Cursor string
+	Limit  int // 0 is 20
+}
+
+func (p Page) query(q url.Values) string {
+	if p.Cursor != "" {
+		q.Set("cursor", p.Cursor)
+	}
+	if p.Limit > 0 {
+		q.Set("limit", strconv.Itoa(p.Limit))
+	}
+	return "?" + q.Encode()
+}
+
+// Client calls shop's REST API.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// New returns a client of the shop at base, a URL without a trailing slash. hc decides
+// how it gets there and with whose token.
+func New(base string, hc *http.Client) *Client {
+	return &Client{base: base + "/api/v1", http: hc}
+}
+
+// Products lists what is sold; search and seller narrow it when not empty.
+func (c *Client) Products(ctx context.Context, search, seller string, p Page) (Products, error) {
+	q := url.Values{}
+	if search != "" {
+		q.Set("q", search)
+	}
+	if seller != "" {
+		q.Set("seller", seller)
+	}
+	return rest.Call[Products](ctx, c.http, http.MethodGet, c.base+"/products"+p.query(q), "", nil)
+}
+
+// Product is one product, taken down or not.
+func (c *Client) Product(ctx context.Context, id string) (Product, error) {
+	return rest.Call[Product](ctx, c.http, http.MethodGet, c.product(id), "", nil)
+}
+
+// AddProduct offers something for sale. The same key and product again give the same one.
+func (c *Client) AddProduct(ctx context.Context, in NewProduct, key string) (Product, error) {
+	return rest.Call[Product](ctx, c.http, http.MethodPost, c.base+"/products", key, in)
+}
+
+// ChangeProduct changes a product that is still at that version, or at any with 0.
+func (c *Client) ChangeProduct(ctx context.Context, id string, version int64, in ProductChange) (Product, error) {
+	hc := *c.http
+	if version > 0 {
+		hc.Transport = ifMatch{hc.Transport, strconv.Quote(strconv.FormatInt(version, 10))}
+	}
+	return rest.Call[Product](ctx, &hc, http.MethodPatch, c.product(id), "", in)
+}
+
+// TakeDown ends the sale of a product.
+func (c *Client) TakeDown(ctx context.Context, id string) error {
+	_, err := rest.Call[struct{}](ctx, c.http, http.MethodDelete, c.product(id), "", nil)
+	return err
+}
+
+// Cart is the caller's cart.
+func (c *Client) Cart(ctx context.Context) (Cart, error) {
+	return rest.Call[Cart](ctx, c.http, http.MethodGet, c.base+"/cart", "", nil)
+}
+
+// SetCartItem puts that many of a product in the cart, however many there were.
+func (c *Client) SetCartItem(ctx context.Context, product string, quantity int64) (Cart, error) {
+	return rest.Call[Cart](ctx, c.http, http.MethodPut, c.cartItem(product), "", CartChange{quantity})
+}
+
+// RemoveCartItem takes a product out of the cart.
+func (c *Client) RemoveCartItem(ctx context.Context, product string) error {
+	_, err := rest.Call[struct{}](ctx, c.http, http.MethodDelete, c.cartItem(product), "", nil)
+	return err
+}
+
+// PlaceOrder buys. ErrUnpaid means that the order stands and waits for money; its
+// members say which order, what is missing and where to pay. The same key and order again
+// give the same order.
+func (c *Client) PlaceOrder(ctx context.Context, in NewOrder, key string) (Order, error) {
+	return rest.Call[Order](ctx, c.http, http.MethodPost, c.base+"/orders", key, in)
+}
+
+// Orders lists what the caller bought.
+func (c *Client) Orders(ctx context.Context, p Page) (Orders, error) {
+	return rest.Call[Orders](ctx, c.http, http.MethodGet, c.base+"/orders"+p.query(url.Values{}), "", nil)
+}
+
+// Sales lists the paid orders in which the caller is a seller.
+func (c *Client) Sales(ctx context.Context, p Page) (Orders, error) {
+	return rest.Call[Orders](ctx, c.http, http.MethodGet, c.base+"/orders"+p.query(url.Values{"role": {"seller"}}), "", nil)
+}
+
+// Order is one purchase of the caller.
+func (c *Client) Order(ctx context.Context, id string) (Order, error) {
+	return rest.Call[Order](ctx, c.http, http.MethodGet, c.order(id), "", nil)
+}
+
+// Pay tries again to pay an order that is pending; ErrUnpaid as from PlaceOrder.
+func (c *Client) Pay(ctx context.Context, id, wallet string) (Order, error) {
+	in := struct {
+		Wallet string `json:"wallet,omitempty"`
+	}{wallet}
+	return rest.Call[Order](ctx, c.http, http.MethodPost, c.order(id)+"/pay", "", in)
+}
+
+// Cancel ends an order that is not paid.
+func (c *Client) Cancel(ctx context.Context, id string) (Order, error) {
+	return rest.Call[Order](ctx, c.http, http.MethodPost, c.order(id)+"/cancel", "", nil)
+}
+
+func (c *Client) product(id string) string  { return c.base + "/products/" + url.PathEscape(id) }
+func (c *Client) cartItem(id string) string { return c.base + "/cart/items/" + url.PathEscape(id) }
+func (c *Client) order(id string) string    { return c.base + "/orders/" + url.PathEscape(id) }
+
+// ifMatch makes a request conditional.
+type ifMatch struct {
+	next http.RoundTripper
+	etag string
+}
+
+func (m ifMatch) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("If-Match", m.etag)
+	next := m.next
+	if next == nil {
+		next = http.DefaultTransport
+	}
+	return next.RoundTrip(r)
+}

@@ -1,0 +1,220 @@
+package shopweb
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"jishi/kit/database"
+	"jishi/kit/fault"
+	"jishi/kit/locale"
+	"jishi/kit/money"
+	"jishi/kit/ops"
+	"jishi/kit/ui"
+	"jishi/kit/web"
+	"jishi/shop"
+	"jishi/shop/shopclient"
+)
+
+// watched is how long the page of an unpaid order looks by itself whether it was paid.
+const watched = 2 * time.Minute
+
+// orderView is an order as pages show it.
+type orderView struct {
+	ID        string
+	URL       string
+	State     string
+	Tone      ui.Tone
+	Buyer     string
+	Total     string
+	CreatedAt string
+	PaidAt    string
+	PayBefore string // "" when it is too late or not needed
+	Lines     []orderLineView
+	PayURL    string // "" when there is nothing to pay
+	CancelURL string // "" when it is too late
+	StatusURL string // where htmx looks for news, or ""
+}
+
+type orderLineView struct {
+	ProductID  string
+	ProductURL string
+	Title      string
+	Thumbnail  string
+	Seller     string
+	Price      string
+	Quantity   string
+	Total      string
+}
+
+var stateTone = map[shop.State]ui.Tone{
+	shop.Pending:   ui.Warn,
+	shop.Paid:      ui.Good,
+	shop.Completed: ui.Good,
+	shop.Canceled:  ui.Plain,
+}
+
+func orderViewOf(ctx context.Context, o shop.Order) orderView {
+	path := "/orders/" + url.PathEscape(string(o.ID))
+	v := orderView{
+		ID:        string(o.ID),
+		URL:       path,
+		State:     locale.T(ctx, "shop.order."+string(o.State)),
+		Tone:      stateTone[o.State],
+		Buyer:     o.BuyerName,
+		Total:     locale.Money(ctx, o.Amount()),
+		CreatedAt: locale.Time(ctx, o.CreatedAt.Time),
+		PaidAt:    locale.Time(ctx, o.PaidAt),
+	}
+	if o.State == shop.Pending {
+		v.PayBefore = locale.Time(ctx, o.DeadlineAt.Time)
+		v.PayURL, v.CancelURL = path+"/pay", path+"/cancel"
+		if time.Since(o.CreatedAt.Time) < watched {
+			v.StatusURL = path + "/status"
+		}
+	}
+	for _, l := range o.Lines {
+		v.Lines = append(v.Lines, orderLineView{
+			ProductID:  string(l.ProductID),
+			ProductURL: ui.SiteOf(ctx).Product(string(l.ProductID)),
+			Title:      l.Title,
+			Thumbnail:  thumbnailURL(l.Image),
+			Seller:     l.SellerName,
+			Price:      locale.Money(ctx, money.Amount{Minor: l.Price, Currency: o.Currency}),
+			Quantity:   strconv.FormatInt(l.Quantity, 10),
+			Total:      locale.Money(ctx, money.Amount{Minor: l.Price * l.Quantity, Currency: o.Currency}),
+		})
+	}
+	return v
+}
+
+// placed leads on from an order that stands: to the cashier when money is missing, else
+// to its page.
+func (p *pages) placed(w http.ResponseWriter, r *http.Request, o shop.Order, err error) error {
+	if o.ID == "" {
+		return err
+	}
+	ops.Note(r.Context(), slog.String("order", string(o.ID)))
+	path := "/orders/" + url.PathEscape(string(o.ID))
+	switch {
+	case errors.Is(err, shopclient.ErrUnpaid):
+		if cashier, ok := fault.Of(err).Extra["checkout_url"].(string); ok && cashier != "" {
+			return web.SeeOther(w, r, cashier)
+		}
+	case err != nil:
+		// The order stands and a job looks after it, so this is no error to the buyer.
+		ops.Note(r.Context(), slog.String("err", err.Error()))
+		web.SetFlash(w, r, "shop.order.checking")
+	case o.State == shop.Paid:
+		web.SetFlash(w, r, "shop.order.thanks")
+	}
+	return web.SeeOther(w, r, path)
+}
+
+// ordersView is a list of purchases, or of sales.
+type ordersView struct {
+	Heading string
+	Sales   bool
+	Orders  []orderView
+	Next    string
+	Empty   string
+}
+
+func (p *pages) orders(w http.ResponseWriter, r *http.Request) error {
+	ctx, q := r.Context(), r.URL.Query()
+	v := ordersView{Heading: locale.T(ctx, "shop.orders"), Empty: locale.T(ctx, "shop.orders.empty")}
+	list := p.shop.Orders
+	if v.Sales = q.Get("role") == "seller"; v.Sales {
+		v.Heading, v.Empty = locale.T(ctx, "shop.sales"), locale.T(ctx, "shop.sales.empty")
+		list = p.shop.Sales
+	}
+	all, next, err := list(ctx, p.user(ctx).ID, database.Page{Cursor: q.Get("cursor")})
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		v.Orders = append(v.Orders, orderViewOf(ctx, o))
+	}
+	if next != "" {
+		q.Set("cursor", next)
+		v.Next = "/orders?" + q.Encode()
+	}
+	return web.Render(w, r, http.StatusOK, ordersPage(v))
+}
+
+func (p *pages) order(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	o, err := p.shop.Order(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	return web.Render(w, r, http.StatusOK, orderPage(orderViewOf(ctx, o)))
+}
+
+// status is the part of an order's page that changes.
+func (p *pages) status(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	o, err := p.shop.Order(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, o)))
+}
+
+// back is where the cashier sends the browser: it asks pay what has become of the
+// payment, and changes nothing that the job would not change in a moment.
+func (p *pages) back(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	o, err := p.shop.Order(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	wasPending := o.State == shop.Pending
+	settled, err := p.shop.Settle(ctx, o.ID)
+	switch {
+	case err != nil:
+		ops.Note(ctx, slog.String("err", err.Error()))
+		web.SetFlash(w, r, "shop.order.checking")
+	case wasPending && settled.State == shop.Paid:
+		web.SetFlash(w, r, "shop.order.thanks")
+	}
+	return web.SeeOther(w, r, "/orders/"+url.PathEscape(string(o.ID)))
+}
+
+// pay needs no one-time token: an order is paid once.
+func (p *pages) pay(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	o, err := p.shop.Pay(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")), "")
+	return p.placed(w, r, o, err)
+}
+
+// cancel needs no one-time token: twice is once.
+func (p *pages) cancel(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	o, err := p.shop.Cancel(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	if web.IsFragment(r) {
+		return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, o)))
+	}
+	return web.SeeOther(w, r, "/orders/"+url.PathEscape(string(o.ID)))
+}
+
+func orderFacts(ctx context.Context, v orderView) []ui.Fact {
+	facts := []ui.Fact{
+		{Name: locale.T(ctx, "shop.order.id"), Value: v.ID},
+		{Name: locale.T(ctx, "shop.order.created.at"), Value: v.CreatedAt},
+	}
+	if v.PaidAt != "" {
+		facts = append(facts, ui.Fact{Name: locale.T(ctx, "shop.order.paid.at"), Value: v.PaidAt})
+	}
+	if v.PayBefore != "" {
+		facts = append(facts, ui.Fact{Name: locale.T(ctx, "shop.order.before"), Value: v.PayBefore})
+	}
+	return facts
+}

@@ -1,0 +1,249 @@
+package shopweb
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+
+	"jishi/auth/authclient"
+	"jishi/kit/database"
+	"jishi/kit/fault"
+	"jishi/kit/locale"
+	"jishi/kit/money"
+	"jishi/kit/ui"
+	"jishi/kit/web"
+	"jishi/shop"
+	"jishi/shop/picture"
+	"jishi/shop/shopclient"
+)
+
+// eager is how many products of a list are seen at once on most screens.
+const eager = 4
+
+// productView is a product as pages show it.
+type productView struct {
+	ID          string
+	URL         string
+	Title       string
+	Description string
+	Image       string // address of the picture, or ""
+	Thumbnail   string
+	Price       string // "¥12.00"
+	Stock       string // "3 left"
+	SoldOut     bool
+	Down        bool
+	Seller      string
+	SellerURL   string
+	EditURL     string // for its seller only
+	Buy         formView
+	Add         formView
+}
+
+// formView is a small form of a product.
+type formView struct {
+	Action   string
+	ID       string // of the form; its field's is made from it
+	Token    string
+	Seen     string // the price as a decimal
+	Return   string // the page that it stands on
+	Quantity string
+	Error    string
+}
+
+func (p *pages) viewOf(ctx context.Context, x shop.Product) productView {
+	site := ui.SiteOf(ctx)
+	v := productView{
+		ID:          string(x.ID),
+		URL:         site.Product(string(x.ID)),
+		Title:       x.Title,
+		Description: x.Description,
+		Image:       imageURL(x.Image),
+		Thumbnail:   thumbnailURL(x.Image),
+		Price:       locale.Money(ctx, x.Amount()),
+		Stock:       locale.T(ctx, "shop.stock", "count", x.Stock),
+		SoldOut:     x.Stock <= 0,
+		Down:        x.State != shop.Listed,
+		Seller:      x.SellerName,
+		SellerURL:   site.Products() + "?seller=" + url.QueryEscape(string(x.Seller)),
+		Buy:         buyForm(ctx, x),
+		Add:         addForm(ctx, x),
+	}
+	if x.Seller == p.user(ctx).ID && !v.Down {
+		v.EditURL = v.URL + "/edit"
+	}
+	return v
+}
+
+func buyForm(ctx context.Context, x shop.Product) formView {
+	f := addForm(ctx, x)
+	f.Action, f.ID = "/products/"+url.PathEscape(string(x.ID))+"/buy", "buy-"+string(x.ID)
+	f.Seen = x.Amount().String()
+	return f
+}
+
+func addForm(ctx context.Context, x shop.Product) formView {
+	return formView{
+		Action:   "/products/" + url.PathEscape(string(x.ID)) + "/cart",
+		ID:       "add-" + string(x.ID),
+		Token:    web.FormToken(),
+		Return:   ui.From(ctx).Path,
+		Quantity: "1",
+	}
+}
+
+// imageURL is where a product's picture is.
+func imageURL(image string) string {
+	if picture.Valid(image) {
+		return "/pictures/" + image
+	}
+	return image
+}
+
+func thumbnailURL(image string) string {
+	if picture.Valid(image) {
+		return "/pictures/" + picture.Small(image)
+	}
+	return image
+}
+
+// listView is a page of products.
+type listView struct {
+	Heading  string
+	Intro    string
+	Products []productView
+	Next     string // address of the next page
+	Empty    string
+}
+
+func (p *pages) products(w http.ResponseWriter, r *http.Request) error {
+	ctx, q := r.Context(), r.URL.Query()
+	query := shop.ProductQuery{Search: q.Get("q"), Seller: authclient.UserID(q.Get("seller"))}
+	all, next, err := p.shop.Products(ctx, query, database.Page{Cursor: q.Get("cursor")})
+	if err != nil {
+		return err
+	}
+	v := listView{Heading: locale.T(ctx, "shop.products"), Intro: locale.T(ctx, "shop.products.intro"), Empty: locale.T(ctx, "shop.products.empty")}
+	switch {
+	case query.Search != "":
+		v.Heading, v.Intro = locale.T(ctx, "shop.products.found", "q", query.Search), ""
+		v.Empty = locale.T(ctx, "shop.products.none")
+	case query.Seller != "" && len(all) > 0:
+		v.Heading, v.Intro = locale.T(ctx, "shop.products.of", "name", all[0].SellerName), ""
+	}
+	for _, x := range all {
+		v.Products = append(v.Products, p.viewOf(ctx, x))
+	}
+	if next != "" {
+		q.Set("cursor", next)
+		v.Next = "/?" + q.Encode()
+	}
+	return web.Render(w, r, http.StatusOK, productsPage(v))
+}
+
+func (p *pages) product(w http.ResponseWriter, r *http.Request) error {
+	x, err := p.shop.Product(r.Context(), shop.ProductID(r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	return web.Render(w, r, http.StatusOK, productPage(p.viewOf(r.Context(), x), ""))
+}
+
+// picture sends a stored picture. A name never gets another content, so browsers keep it.
+func (p *pages) picture(w http.ResponseWriter, r *http.Request) error {
+	f, err := p.shop.Picture(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	h := w.Header()
+	h.Set("Content-Type", picture.ContentType)
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	_, _ = io.Copy(w, f) // a reader that left
+	return nil
+}
+
+// buy orders a quantity of one product. What the buyer has to decide anew (the price
+// changed, too few are left) is asked on the product's page.
+func (p *pages) buy(w http.ResponseWriter, r *http.Request) error {
+	ctx, pid := r.Context(), shop.ProductID(r.PathValue("id"))
+	form, err := web.Form(r)
+	if err != nil {
+		return err
+	}
+	token, err := web.TokenOf(form)
+	if err != nil {
+		return err
+	}
+	seen, err := p.seen(form.Get("price"))
+	if err != nil {
+		return err
+	}
+	in := shop.NewOrder{Items: []shop.Item{{Product: pid, Quantity: whole(form.Get("quantity")), Seen: seen}}}
+	o, err := p.shop.PlaceOrder(ctx, p.user(ctx), in, token)
+	if status, ok := answerable(err); o.ID == "" && ok {
+		x, readErr := p.shop.Product(ctx, pid)
+		if readErr != nil {
+			return readErr
+		}
+		v := p.viewOf(ctx, x)
+		v.Buy.Quantity = form.Get("quantity")
+		return web.Render(w, r, status, productPage(v, locale.Fault(ctx, fault.Of(err))))
+	}
+	return p.placed(w, r, o, err)
+}
+
+// seen is the price that a form was shown with.
+func (p *pages) seen(decimal string) (*money.Amount, error) {
+	a, err := money.Parse(decimal, p.shop.Currency())
+	if err != nil {
+		return nil, shopclient.ErrPriceChanged.Because(err)
+	}
+	return &a, nil
+}
+
+// addToCart answers htmx with the form anew, since its token is spent.
+func (p *pages) addToCart(w http.ResponseWriter, r *http.Request) error {
+	ctx, pid := r.Context(), shop.ProductID(r.PathValue("id"))
+	form, err := web.Form(r)
+	if err != nil {
+		return err
+	}
+	token, err := web.TokenOf(form)
+	if err != nil {
+		return err
+	}
+	n := whole(form.Get("quantity"))
+	refused := p.shop.AddToCart(ctx, p.user(ctx).ID, pid, n, token)
+	status, shown := answerable(refused)
+	if refused != nil && !shown {
+		return refused
+	}
+	count, err := p.countCart(w, r)
+	if err != nil {
+		return err
+	}
+	back := web.LocalPath(form.Get("return"), "/products/"+url.PathEscape(string(pid)))
+	if refused == nil && !web.IsFragment(r) {
+		web.SetFlash(w, r, "shop.cart.added", "count", n)
+		return web.SeeOther(w, r, back)
+	}
+	x, err := p.shop.Product(ctx, pid)
+	if err != nil {
+		return err
+	}
+	if !web.IsFragment(r) {
+		v := p.viewOf(ctx, x)
+		v.Add.Quantity, v.Add.Error = form.Get("quantity"), locale.Fault(ctx, fault.Of(refused))
+		return web.Render(w, r, status, productPage(v, ""))
+	}
+	f := addForm(ctx, x)
+	f.Return = back
+	if refused != nil {
+		f.Quantity, f.Error = form.Get("quantity"), locale.Fault(ctx, fault.Of(refused))
+		return web.Render(w, r, status, addToCartForm(f))
+	}
+	return web.Render(w, r, http.StatusOK, addedToCart(f, count, locale.T(ctx, "shop.cart.added", "count", n)))
+}

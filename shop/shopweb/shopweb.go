@@ -1,0 +1,149 @@
+// Package shopweb is the shop for people: its pages and the fragments that htmx swaps in.
+// Every page works without script. It reads a form, calls one rule of shop, and shows a
+// view; what may happen is decided there.
+package shopweb
+
+import (
+	"context"
+	"embed"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"jishi/kit/fault"
+	"jishi/kit/locale"
+	"jishi/kit/ui"
+	"jishi/kit/web"
+	"jishi/pay/payclient"
+	"jishi/shop"
+)
+
+// Locales has the texts of the pages and of shop's refusals.
+//
+//go:embed locales
+var Locales embed.FS
+
+// Wallets is what the home page asks of pay, with the token of the user who is in ctx;
+// *payclient.Client is one.
+type Wallets interface {
+	Wallets(ctx context.Context, p payclient.Page) (payclient.Wallets, error)
+	CreateWallet(ctx context.Context, in payclient.NewWallet, key string) (payclient.Wallet, error)
+}
+
+// Config is what the pages stand on.
+type Config struct {
+	Shop    *shop.Service
+	Wallets Wallets
+	User    func(context.Context) shop.Person    // who is logged in; no ID is nobody
+	Login   func(next http.Handler) http.Handler // lets users through and others log in first
+	Secure  bool                                 // browsers come over https
+}
+
+type pages struct {
+	shop    *shop.Service
+	wallets Wallets
+	user    func(context.Context) shop.Person
+	secure  bool
+}
+
+// Routes adds the pages to mux. This list is the table of contents.
+func Routes(mux *http.ServeMux, c Config) {
+	p := &pages{shop: c.Shop, wallets: c.Wallets, user: c.User, secure: c.Secure}
+	open := func(pattern string, h web.Page) { mux.Handle(pattern, h) }
+	users := func(pattern string, h web.Page) { mux.Handle(pattern, c.Login(h)) }
+
+	open("GET /{$}", p.products)
+	open("GET /products/{id}", p.product)
+	open("GET /pictures/{name}", p.picture)
+
+	users("POST /products/{id}/buy", p.buy)
+	users("POST /products/{id}/cart", p.addToCart)
+	users("GET /sell", p.sellForm)
+	users("POST /sell", p.sell)
+	users("GET /products/{id}/edit", p.editForm)
+	users("POST /products/{id}/edit", p.edit)
+	users("POST /products/{id}/takedown", p.takeDown)
+
+	users("GET /cart", p.cart)
+	users("POST /cart/items/{id}", p.setQuantity)
+	users("POST /cart/items/{id}/remove", p.remove)
+	users("POST /cart/checkout", p.checkout)
+
+	users("GET /orders", p.orders)
+	users("GET /orders/{id}", p.order)
+	users("GET /orders/{id}/status", p.status)
+	users("GET /orders/{id}/return", p.back)
+	users("POST /orders/{id}/pay", p.pay)
+	users("POST /orders/{id}/cancel", p.cancel)
+
+	users("GET /home", p.home)
+	users("POST /home/wallets", p.createWallet)
+}
+
+// texts is what is wrong with a form: per field, and what belongs to none.
+type texts struct {
+	fields map[string]string
+	rest   []string
+}
+
+// textsOf reads the refusals of a form. Those of the fields that the form has stand
+// beside them.
+func textsOf(ctx context.Context, err error, fields ...string) texts {
+	t := texts{fields: map[string]string{}}
+	for _, f := range fault.All(err) {
+		text := locale.Fault(ctx, f)
+		if t.fields[f.Field] == "" && has(fields, f.Field) {
+			t.fields[f.Field] = text
+			continue
+		}
+		t.rest = append(t.rest, text)
+	}
+	return t
+}
+
+func has(fields []string, name string) bool {
+	for _, f := range fields {
+		if f == name {
+			return true
+		}
+	}
+	return false
+}
+
+// answerable tells whether a refusal is shown on the page that the form stood on; the
+// others get a page of their own. It gives the status too.
+func answerable(err error) (int, bool) {
+	f := fault.Of(err)
+	switch f.Kind {
+	case fault.Invalid, fault.Malformed, fault.Conflict, fault.Stale, fault.TooLarge:
+		return f.Kind.Status(), true
+	}
+	return f.Kind.Status(), false
+}
+
+// whole reads a whole number; what is none is -1, which every rule refuses.
+func whole(text string) int64 {
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+const cartCookieLife = 30 * 24 * time.Hour
+
+// countCart brings the badge up to date: on this page, and by its cookie on those of the
+// other modules.
+func (p *pages) countCart(w http.ResponseWriter, r *http.Request) (int, error) {
+	n, err := p.shop.CartCount(r.Context(), p.user(r.Context()).ID)
+	if err != nil {
+		return 0, err
+	}
+	ui.From(r.Context()).Cart = n
+	http.SetCookie(w, &http.Cookie{
+		Name: ui.CartCookie, Value: strconv.Itoa(n), Path: "/", MaxAge: int(cartCookieLife / time.Second),
+		HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode,
+	})
+	return n, nil
+}
