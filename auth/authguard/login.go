@@ -1,0 +1,194 @@
+package authguard
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"golang.org/x/oauth2"
+
+	"jishi/auth/authclient"
+	"jishi/kit/ops"
+	"jishi/kit/web"
+)
+
+// loginLife is how long somebody may take to log in.
+const loginLife = time.Hour
+
+// attempt is a login that was begun and waits in the browser, sealed, until it comes
+// back. Each has its own cookie, so that two tabs can log in side by side.
+type attempt struct {
+	State     string    `json:"state"`
+	Nonce     string    `json:"nonce"`
+	Verifier  string    `json:"verifier"`
+	Return    string    `json:"return"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// stateLength is that of rand.Text, markLength how much of it names the cookie.
+const (
+	stateLength = 26
+	markLength  = 8
+)
+
+func (g *Guard) attemptCookie(state string) string {
+	return "jishi_" + g.c.Name + "_login_" + state[:markLength]
+}
+
+func (g *Guard) attemptPurpose() string { return "login of " + g.c.Name }
+
+// login sends the browser to auth.
+func (g *Guard) login(w http.ResponseWriter, r *http.Request) error {
+	back := web.LocalPath(r.URL.Query().Get("return"), g.c.Home)
+	c, err := g.fromSession(w, r)
+	if err != nil {
+		return err
+	}
+	if c.User != "" {
+		return web.SeeOther(w, r, back)
+	}
+	p, err := g.provider(r.Context())
+	if err != nil {
+		return err
+	}
+	a := attempt{
+		State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(),
+		Return: back, ExpiresAt: g.c.Now().Add(loginLife),
+	}
+	plain, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	g.cookies.Set(w, g.attemptCookie(a.State), g.c.Sealer.Seal(g.attemptPurpose(), plain), loginLife)
+	w.Header().Set("Cache-Control", "no-store")
+	to := g.oauth(p).AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier))
+	for _, resource := range g.c.Resources { // RFC 8707
+		to += "&resource=" + url.QueryEscape(resource)
+	}
+	return web.SeeOther(w, r, to)
+}
+
+// began finds the attempt that a callback belongs to, in the browser that began it.
+func (g *Guard) began(w http.ResponseWriter, r *http.Request) (attempt, bool) {
+	var a attempt
+	state := r.URL.Query().Get("state")
+	if len(state) != stateLength {
+		return a, false
+	}
+	name := g.attemptCookie(state)
+	plain, err := g.c.Sealer.Open(g.attemptPurpose(), g.cookies.Get(r, name))
+	if err != nil || json.Unmarshal(plain, &a) != nil {
+		return a, false
+	}
+	g.cookies.Clear(w, name)
+	return a, subtle.ConstantTimeCompare([]byte(a.State), []byte(state)) == 1 && g.c.Now().Before(a.ExpiresAt)
+}
+
+// callback takes the code that auth sent the browser back with.
+func (g *Guard) callback(w http.ResponseWriter, r *http.Request) error {
+	ctx, q := r.Context(), r.URL.Query()
+	w.Header().Set("Cache-Control", "no-store")
+	a, ok := g.began(w, r)
+	if !ok {
+		// Most often the back button after a login: that is done already.
+		if c, err := g.fromSession(w, r); err != nil || c.User != "" {
+			if err != nil {
+				return err
+			}
+			return web.SeeOther(w, r, g.c.Home)
+		}
+		return ErrCallback
+	}
+	if q.Get("iss") != g.c.Issuer { // an answer of another provider (RFC 9207)
+		return ErrCallback
+	}
+	if e := q.Get("error"); e != "" {
+		ops.Note(ctx, slog.String("oauth_error", e))
+		return ErrCallback
+	}
+	p, err := g.provider(ctx)
+	if err != nil {
+		return err
+	}
+	t, err := g.oauth(p).Exchange(g.client(ctx), q.Get("code"), oauth2.VerifierOption(a.Verifier))
+	if err != nil {
+		return g.failed(err, ErrCallback)
+	}
+	raw, _ := t.Extra("id_token").(string)
+	idToken, err := p.idToken.Verify(ctx, raw)
+	if err != nil {
+		return ErrCallback.Because(err)
+	}
+	var who struct {
+		SessionID string `json:"sid"`
+		Name      string `json:"name"`
+	}
+	if err := idToken.Claims(&who); err != nil {
+		return ErrCallback.Because(err)
+	}
+	if subtle.ConstantTimeCompare([]byte(idToken.Nonce), []byte(a.Nonce)) != 1 {
+		return ErrCallback
+	}
+	if err := idToken.VerifyAccessToken(t.AccessToken); err != nil {
+		return ErrCallback.Because(err)
+	}
+	err = g.begin(w, r, authclient.UserID(idToken.Subject), who.SessionID, tokens{
+		Name: who.Name, Access: t.AccessToken, Refresh: t.RefreshToken, ID: raw, ExpiresAt: t.Expiry,
+	})
+	if err != nil {
+		return err
+	}
+	return web.SeeOther(w, r, web.LocalPath(a.Return, g.c.Home))
+}
+
+// logout ends the module's session and then, at auth, that of the whole market.
+func (g *Guard) logout(w http.ResponseWriter, r *http.Request) error {
+	c, err := g.fromSession(w, r)
+	if err != nil {
+		return err
+	}
+	home := g.path("/")
+	if c.session == nil {
+		return web.SeeOther(w, r, home)
+	}
+	if err := g.end(w, r, c.session.row); err != nil {
+		return err
+	}
+	p, err := g.provider(r.Context())
+	if err != nil {
+		return err
+	}
+	q := url.Values{
+		"id_token_hint":            {c.session.tokens.ID},
+		"client_id":                {g.c.Name},
+		"post_logout_redirect_uri": {g.c.BaseURL + home},
+	}
+	return web.SeeOther(w, r, p.endSession+"?"+q.Encode())
+}
+
+// backchannel is told by auth that a session of the market is over (OpenID Connect
+// Back-Channel Logout 1.0).
+func (g *Guard) backchannel(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	form, err := web.Form(r)
+	if err != nil {
+		web.WriteProblem(w, r, err)
+		return
+	}
+	sid, err := g.verifier.logout(r.Context(), form.Get("logout_token"), g.c.Name)
+	if err != nil {
+		ops.Note(r.Context(), slog.String("err", err.Error()))
+		http.Error(w, "invalid logout token", http.StatusBadRequest)
+		return
+	}
+	if err := g.c.Sessions.DeleteBySID(r.Context(), sid); err != nil {
+		web.WriteProblem(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
