@@ -1,0 +1,66 @@
+package ledger
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database/dbtest"
+)
+
+// Whatever is changed behind the ledger's back is found.
+func TestCheckFindsWhatWasChanged(t *testing.T) {
+	update := func(model any, set, where string) func(context.Context, bun.Tx) error {
+		return func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewUpdate().Model(model).Set(set).Where(where).Exec(ctx)
+			return err
+		}
+	}
+	remove := func(where string) func(context.Context, bun.Tx) error {
+		return func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewDelete().Model((*transferRow)(nil)).Where(where).Exec(ctx)
+			return err
+		}
+	}
+	account, transfer := (*accountRow)(nil), (*transferRow)(nil)
+	cases := map[string]struct {
+		tamper func(context.Context, bun.Tx) error
+		want   string
+	}{
+		"nothing":              {func(context.Context, bun.Tx) error { return nil }, ""},
+		"a balance":            {update(account, "posted = posted + 1", "id = 'a'"), BalanceReplays},
+		"what is held":         {update(account, "held = held + 1", "id = 'a'"), HeldIsOpen},
+		"a number":             {update(account, "version = version + 1", "id = 'a'"), NoGaps},
+		"an amount":            {update(transfer, "amount = amount + 1", "id = '2'"), BalanceReplays},
+		"a balance after":      {update(transfer, "debit_posted = debit_posted + 1", "id = '2'"), BalanceReplays},
+		"a direction":          {update(transfer, "credit = 'world', credit_seq = NULL", "id = '2'"), NoGaps},
+		"a missing row":        {remove("id = '2'"), NoGaps},
+		"a missing last row":   {remove("id = 'v'"), NoGaps},
+		"a missing hold":       {remove("id = 'h'"), EndsOnce},
+		"a row without number": {update(transfer, "credit_seq = NULL", "id = '2'"), NoGaps},
+		"money from nowhere":   {update(account, "posted = posted + 1", "id = 'b'"), SumIsZero},
+		"a floor":              {update(account, "floor = 70", "id = 'a'"), AboveFloor},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := New(dbtest.Open(t, dbtest.SQLite(t), Migrate), time.Now)
+			open(t, l,
+				Account{ID: "world", Unit: cny, Kind: Open},
+				Account{ID: "a", Unit: cny, Kind: Guarded},
+				Account{ID: "b", Unit: cny, Kind: Guarded})
+			must(t, l, move("1", "world", "a", 100))
+			must(t, l, move("2", "a", "b", 30))
+			must(t, l, hold("h", "a", "b", 5), end("v", Void, "h", 0))
+			if err := l.db.InTx(t.Context(), c.tamper); err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(violations(t, l), "\n")
+			if c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,183 @@
+// Package ledger is the double-entry engine: of pay, which counts money in it, and of
+// shop, which counts goods. It knows neither of them.
+//
+// A transfer moves an amount of one unit (a currency, or one product's pieces) from a
+// debit account to a credit account. It is never changed or deleted, and has an id that
+// the caller chooses, so that sending it again is harmless. What one account loses the
+// other one gains, so the sum over all accounts of a unit is zero by construction.
+//
+// A guarded account (a wallet, a product's stock) can never go below its floor. It has
+// a row with what is posted and held; each transfer that touches it gets the next number
+// of that account, without gaps, and keeps the balance after it. An open account
+// (escrow, the outside world, goods sold) has no row that is written per transfer: its
+// balance is the sum of its transfers, so it can't become a row that everybody waits for.
+//
+// A transfer may be a hold: it takes from what is available at once, and is later
+// posted, in whole or in part, or voided, exactly once.
+package ledger
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+	"jishi/kit/fault"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Ids are chosen by the caller, at most 64 bytes for an account and 96 for a transfer.
+type (
+	AccountID  string
+	TransferID string
+	// Unit is what is counted: a currency, or a product.
+	Unit string
+)
+
+// AccountKind says whether an account has a floor.
+type AccountKind string
+
+// The kinds of account.
+const (
+	Guarded AccountKind = "guarded"
+	Open    AccountKind = "open"
+)
+
+// Account is something that a unit can be in.
+type Account struct {
+	ID    AccountID
+	Unit  Unit
+	Kind  AccountKind
+	Floor int64 // of guarded accounts: 0, or minus a credit limit
+}
+
+// Kind says what a transfer does.
+type Kind string
+
+// The kinds of transfer.
+const (
+	Move Kind = "move" // moves at once
+	Hold Kind = "hold" // takes from what is available on the debit side, moves nothing yet
+	Post Kind = "post" // ends a hold and moves its amount, or the part of it in Amount
+	Void Kind = "void" // ends a hold and moves nothing
+)
+
+// Transfer is a movement, wished or done.
+type Transfer struct {
+	ID     TransferID
+	Kind   Kind
+	Debit  AccountID // loses Amount; of Post and Void it may be left to the hold, as Credit and Unit
+	Credit AccountID // gains Amount
+	Unit   Unit
+	Amount int64      // in minor units or pieces, more than 0; of Post and Void 0 means all of the hold
+	Hold   TransferID // of Post and Void: the hold that it ends
+	Code   string     // what kind of business it is, "topup"
+	Ref    string     // what it was for: an order, a payment
+
+	At time.Time // when it was done
+}
+
+// Group is transfers that are done all together or not at all.
+type Group []Transfer
+
+// Refusals. They come back for the group that they concern.
+var (
+	// ErrInsufficient has the members account, available and missing.
+	ErrInsufficient = fault.New(fault.Conflict, "ledger.insufficient", "There is too little in the account.")
+	ErrNotHeld      = fault.New(fault.Conflict, "ledger.not_held", "There is no such hold, or it has ended.")
+	ErrConflict     = fault.New(fault.Conflict, "ledger.conflict", "This id belongs to another transfer.")
+	ErrNoAccount    = fault.New(fault.NotFound, "ledger.no_account", "There is no such account.")
+	ErrTransfer     = fault.New(fault.Invalid, "ledger.transfer", "This is no transfer that can be done.")
+)
+
+// Ledger is the accounts and transfers of one database.
+type Ledger struct {
+	db  *database.DB
+	now func() time.Time
+}
+
+// New returns the ledger of a migrated database.
+func New(db *database.DB, now func() time.Time) *Ledger {
+	return &Ledger{db: db, now: now}
+}
+
+// Migrate makes the tables.
+func Migrate(ctx context.Context, db *database.DB) error {
+	return db.Migrate(ctx, migrations, "ledger")
+}
+
+// Open makes accounts, inside the caller's transaction. Making the same one again is
+// harmless; with another unit, kind or floor it is ErrConflict.
+func (l *Ledger) Open(ctx context.Context, tx bun.Tx, accounts ...Account) error {
+	rows := make([]accountRow, len(accounts))
+	ids := make([]AccountID, len(accounts))
+	for i, a := range accounts {
+		if a.ID == "" || a.Unit == "" || a.Floor > 0 || (a.Kind == Open) == (a.Kind == Guarded) || (a.Kind == Open && a.Floor != 0) {
+			return ErrTransfer.Because(fmt.Errorf("account %+v", a))
+		}
+		rows[i] = accountRow{ID: a.ID, Unit: a.Unit, Kind: a.Kind, Floor: a.Floor}
+		ids[i] = a.ID
+	}
+	if _, err := database.Upsert(tx.NewInsert().Model(&rows), []string{"id"}).Exec(ctx); err != nil {
+		return fmt.Errorf("open accounts %v: %w", ids, err)
+	}
+	found, err := readAccounts(ctx, tx.NewSelect(), ids)
+	if err != nil {
+		return err
+	}
+	for _, a := range accounts {
+		f := found[a.ID]
+		if f == nil || f.Unit != a.Unit || f.Kind != a.Kind || f.Floor != a.Floor {
+			return ErrConflict.Because(fmt.Errorf("account %s exists as %+v", a.ID, f))
+		}
+	}
+	return nil
+}
+
+// Post does a group in a transaction of its own. A refusal is the error.
+func (l *Ledger) Post(ctx context.Context, g Group) error {
+	var refusals []error
+	run := func() error {
+		return l.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+			refusals, err = l.Apply(ctx, tx, g)
+			return err
+		})
+	}
+	err := run()
+	if errors.Is(err, errRace) {
+		err = run() // the other one is there now, so this finds it
+	}
+	if err != nil {
+		return err
+	}
+	return refusals[0]
+}
+
+// Apply does groups, one after the other, inside the caller's transaction; a caller
+// that has many requests waiting hands them over together. For each group the answer is
+// nil or its refusal; a refused group leaves nothing, the others are done. The error is
+// for what broke, and the caller's transaction must end with it.
+//
+// The guarded accounts concerned are locked until the transaction ends, in the order of
+// their ids; so callers that apply twice in one transaction can deadlock, and are
+// tried again by [database.DB.InTx].
+func (l *Ledger) Apply(ctx context.Context, tx bun.Tx, groups ...Group) ([]error, error) {
+	b, err := l.load(ctx, tx, groups)
+	if err != nil {
+		return nil, err
+	}
+	refusals := make([]error, len(groups))
+	for i, g := range groups {
+		refusals[i] = b.apply(g)
+	}
+	if err := b.write(ctx, tx); err != nil {
+		return nil, err
+	}
+	return refusals, nil
+}

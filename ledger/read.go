@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+)
+
+// Balance is what an account has.
+type Balance struct {
+	Posted    int64
+	Held      int64 // taken by holds that have not ended
+	Available int64 // what may still leave: posted - held - floor; of open accounts what is posted
+	Version   int64 // the number of the last transfer; of open accounts 0
+}
+
+// Balance is that of one account, or ErrNoAccount.
+func (l *Ledger) Balance(ctx context.Context, id AccountID) (Balance, error) {
+	return balance(ctx, l.db.NewSelect, id)
+}
+
+// BalanceIn is Balance as a transaction sees it.
+func (l *Ledger) BalanceIn(ctx context.Context, tx bun.Tx, id AccountID) (Balance, error) {
+	return balance(ctx, tx.NewSelect, id)
+}
+
+func balance(ctx context.Context, query func() *bun.SelectQuery, id AccountID) (Balance, error) {
+	found, err := balances(ctx, query, []AccountID{id})
+	if err != nil {
+		return Balance{}, err
+	}
+	b, ok := found[id]
+	if !ok {
+		return Balance{}, ErrNoAccount.With("account", string(id))
+	}
+	return b, nil
+}
+
+// Balances are those of the accounts among ids that exist.
+func (l *Ledger) Balances(ctx context.Context, ids ...AccountID) (map[AccountID]Balance, error) {
+	return balances(ctx, l.db.NewSelect, ids)
+}
+
+// BalancesIn is Balances as a transaction sees them.
+func (l *Ledger) BalancesIn(ctx context.Context, tx bun.Tx, ids ...AccountID) (map[AccountID]Balance, error) {
+	return balances(ctx, tx.NewSelect, ids)
+}
+
+func balances(ctx context.Context, query func() *bun.SelectQuery, ids []AccountID) (map[AccountID]Balance, error) {
+	rows, err := readAccounts(ctx, query(), ids)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[AccountID]Balance, len(rows))
+	var open []AccountID
+	for id, a := range rows {
+		all[id] = Balance{Posted: a.Posted, Held: a.Held, Available: a.available(), Version: a.Version}
+		if a.Kind == Open {
+			open = append(open, id)
+		}
+	}
+	if len(open) == 0 {
+		return all, nil
+	}
+	for side, sign := range map[string]int64{"debit": -1, "credit": 1} {
+		var sums []struct {
+			Account AccountID
+			Total   int64
+		}
+		err := query().Model((*transferRow)(nil)).
+			ColumnExpr("? AS account", bun.Ident(side)).
+			ColumnExpr("SUM(amount) AS total").
+			Where("? IN (?)", bun.Ident(side), bun.In(open)).
+			Where("kind IN (?)", bun.In([]Kind{Move, Post})).
+			GroupExpr("?", bun.Ident(side)).
+			Scan(ctx, &sums)
+		if err != nil {
+			return nil, fmt.Errorf("sum open accounts: %w", err)
+		}
+		for _, s := range sums {
+			b := all[s.Account]
+			b.Posted += sign * s.Total
+			b.Available = b.Posted
+			all[s.Account] = b
+		}
+	}
+	return all, nil
+}
+
+// Entry is one line of a guarded account's statement.
+type Entry struct {
+	Seq      int64 // 1, 2, 3 … without gaps
+	Transfer Transfer
+	Amount   int64 // what it added to what is posted: negative on the debit side, 0 for holds and voids
+	Posted   int64 // the balance after it
+	Held     int64 // what was held after it
+}
+
+// Entries is a guarded account's statement, newest first. Holds and voids, which move
+// nothing, are entries as well.
+func (l *Ledger) Entries(ctx context.Context, id AccountID, p database.Page) (entries []Entry, next string, err error) {
+	var before int64
+	more, err := p.After(&before)
+	if err != nil {
+		return nil, "", err
+	}
+	sides := make([][]Entry, 2)
+	for i, side := range []string{"debit", "credit"} {
+		var rows []transferRow
+		seq := bun.Ident(side + "_seq")
+		q := l.db.NewSelect().Model(&rows).
+			Where("? = ?", bun.Ident(side), id).
+			Where("? IS NOT NULL", seq).
+			OrderExpr("? DESC", seq).
+			Limit(int64(p.Size() + 1))
+		if more {
+			q = q.Where("? < ?", seq, before)
+		}
+		if err := q.Scan(ctx); err != nil {
+			return nil, "", fmt.Errorf("read entries of %s: %w", id, err)
+		}
+		for j := range rows {
+			sides[i] = append(sides[i], rows[j].entry(id))
+		}
+	}
+	entries, further := database.Cut(merge(sides[0], sides[1]), p)
+	if further {
+		next = database.Cursor(entries[len(entries)-1].Seq)
+	}
+	return entries, next, nil
+}
+
+// merge joins two statements, both newest first.
+func merge(a, b []Entry) []Entry {
+	all := make([]Entry, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].Seq > b[0].Seq {
+			all, a = append(all, a[0]), a[1:]
+		} else {
+			all, b = append(all, b[0]), b[1:]
+		}
+	}
+	return append(append(all, a...), b...)
+}
+
+// entry is the row as the statement of one of its accounts shows it.
+func (r *transferRow) entry(id AccountID) Entry {
+	e := Entry{Transfer: r.transfer()}
+	moved := int64(0)
+	if r.Kind == Move || r.Kind == Post {
+		moved = r.Amount
+	}
+	if r.Debit == id {
+		e.Seq, e.Posted, e.Held, e.Amount = *r.DebitSeq, *r.DebitPosted, *r.DebitHeld, -moved
+	} else {
+		e.Seq, e.Posted, e.Held, e.Amount = *r.CreditSeq, *r.CreditPosted, *r.CreditHeld, moved
+	}
+	return e
+}
