@@ -1,0 +1,124 @@
+package payapi
+
+import (
+	"context"
+	"time"
+
+	"jishi/kit/fault"
+	"jishi/pay"
+	"jishi/pay/payclient"
+)
+
+type paymentReply struct{ Body payclient.Payment }
+
+type paymentPath struct {
+	ID string `path:"id" maxLength:"64"`
+}
+
+// newPayment is payclient.NewPayment, with the amounts in either form.
+type newPayment struct {
+	Order     string     `json:"order" maxLength:"64" doc:"makes the payment unique; asking again for the same order is harmless" example:"ord_06f3kq0c8dv3t2mjh41m6r9s5g"`
+	Parties   []newParty `json:"parties" minItems:"1" maxItems:"100" doc:"who receives what; the payment is over their sum"`
+	Wallet    string     `json:"wallet,omitempty" maxLength:"64" doc:"the payer's default wallet when absent"`
+	ExpiresAt time.Time  `json:"expires_at,omitzero" doc:"it can't be captured from then on; 30 minutes from now when absent"`
+}
+
+type newParty struct {
+	Payee  string `json:"payee" maxLength:"64" doc:"a user's id" example:"usr_06f3kq0c8dv3t2mjh41m6r9s5g"`
+	Amount amount `json:"amount"`
+}
+
+func (a *api) createPayment(ctx context.Context, in *struct{ Body newPayment }) (*paymentReply, error) {
+	caller, err := a.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := pay.NewPayment{
+		Order: in.Body.Order, Wallet: pay.WalletID(in.Body.Wallet), ExpiresAt: in.Body.ExpiresAt,
+		Parties: make([]pay.Party, len(in.Body.Parties)),
+	}
+	for i, party := range in.Body.Parties {
+		minor, err := party.Amount.in(a.pay.Currency())
+		if err != nil {
+			return nil, fault.Of(err).On("parties")
+		}
+		p.Parties[i] = pay.Party{Payee: party.Payee, Amount: minor}
+	}
+	made, err := a.pay.Charge(ctx, caller, p)
+	if err != nil {
+		return nil, err
+	}
+	return a.replyOf(made), nil
+}
+
+func (a *api) payment(ctx context.Context, in *paymentPath) (*paymentReply, error) {
+	caller, err := a.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.pay.Payment(ctx, caller, pay.PaymentID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	return a.replyOf(p), nil
+}
+
+func (a *api) paymentOf(ctx context.Context, in *struct {
+	Order string `query:"order" required:"true" maxLength:"64"`
+}) (*paymentReply, error) {
+	caller, err := a.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.pay.PaymentOf(ctx, caller, in.Order)
+	if err != nil {
+		return nil, err
+	}
+	return a.replyOf(p), nil
+}
+
+func (a *api) close(ctx context.Context, in *paymentPath) (*paymentReply, error) {
+	caller, err := a.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.pay.Close(ctx, caller, pay.PaymentID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	return a.replyOf(p), nil
+}
+
+func (a *api) closeOrder(ctx context.Context, in *struct {
+	Body struct {
+		Order string `json:"order" maxLength:"64"`
+	}
+}) (*paymentReply, error) {
+	caller, err := a.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.pay.CloseOrder(ctx, caller, in.Body.Order)
+	if err != nil {
+		return nil, err
+	}
+	return a.replyOf(p), nil
+}
+
+func (a *api) replyOf(p pay.Payment) *paymentReply {
+	out := payclient.Payment{
+		ID: string(p.ID), Order: p.Order, Merchant: p.Merchant, Payer: string(p.Payer), State: p.State,
+		Amount: p.Amount, Captured: p.Captured, Parties: make([]payclient.Party, len(p.Parties)),
+		Wallet: string(p.Wallet), CheckoutURL: p.CheckoutURL,
+		ExpiresAt: p.ExpiresAt.UTC(), CreatedAt: p.CreatedAt.UTC(),
+	}
+	for i, party := range p.Parties {
+		out.Parties[i] = payclient.Party{Payee: party.Payee, Amount: p.Amount}
+		out.Parties[i].Amount.Minor = party.Amount
+	}
+	if !p.SettledAt.IsZero() {
+		at := p.SettledAt.UTC()
+		out.SettledAt = &at
+	}
+	return &paymentReply{out}
+}
