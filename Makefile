@@ -1,0 +1,37 @@
+# What one types every day. "make" alone lists it.
+
+GO    ?= go
+BIN    = bin/jishi
+TESTS ?= ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-long gen lint clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: build ## start the market and print its address
+	@$(BIN) serve
+
+build: ## build bin/jishi
+	@$(GO) build -trimpath -o $(BIN) ./cmd/jishi
+
+test: ## install what the tests need (as root on Debian) and run them all
+	@./scripts/test-tools
+	$(GO) vet ./...
+	$(GO) test -timeout 20m $(TESTS)
+	$(GO) test -race -timeout 20m ./ledger/... ./kit/... 
+
+test-long: ## the same with the race detector everywhere and more of each
+	@./scripts/test-tools
+	$(GO) test -race -count 3 -timeout 3h $(TESTS)
+
+gen: ## make the generated files again: templ, stylesheet, OpenAPI documents
+	@./scripts/generate
+
+lint: ## gofmt, vet
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+
+clean: ## remove what was built
+	rm -rf bin
