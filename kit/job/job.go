@@ -1,0 +1,198 @@
+// Package job is durable background work: rows of a module's database, written in the
+// transaction that wants the work done, and run by whichever replica comes first.
+//
+// A job runs at least once: a process may die after the work and before it could say
+// so, so handlers are written to be harmless the second time. While one runs it is
+// leased: its row falls due again only when the lease is over, which is also how the
+// work of a process that died is picked up. A claim is one conditional update, so of
+// many workers one wins; rows aren't skipped under locks, nor sought by ascending id
+// (which would lose rows that commit late), so it works alike on every database.
+//
+// It knows nothing of what jobs do.
+package job
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Migrate makes the table.
+func Migrate(ctx context.Context, db *database.DB) error {
+	return db.Migrate(ctx, migrations, "job")
+}
+
+// Job is work to be done. Kind and Key together are unique among the jobs that wait.
+type Job struct {
+	Kind    string    // chooses the handler; at most 64 bytes
+	Key     string    // what it is about, an order's id; at most 190 bytes
+	Payload []byte    // the handler's; at most 60 KB
+	At      time.Time // when it falls due; the zero time is at once
+
+	Attempt int // the run's number, for handlers; counts those that failed, and from 1
+}
+
+// Handler does the work of a job. Nil is done, an error is tried again later (with
+// growing pauses, then given up), and what [Later] returns is tried again at that time
+// without counting as a failure. Its context ends before the lease does.
+type Handler func(ctx context.Context, j Job) error
+
+// later is no failure: the time hasn't come.
+type later struct{ at time.Time }
+
+func (l later) Error() string { return "not before " + l.at.Format(time.RFC3339) }
+
+// Later makes a handler's result that means: not yet, come back at that time.
+func Later(at time.Time) error { return later{at} }
+
+// The states of a row. What is done has none.
+const (
+	waiting = "waiting"
+	dead    = "dead"
+)
+
+type row struct {
+	bun.BaseModel `bun:"table:jobs"`
+
+	Kind    string `bun:",pk"`
+	Key     string `bun:",pk"`
+	Payload []byte
+	State   string
+	// DueAt is when a worker may take it. Taking it moves this to the lease's end.
+	DueAt     database.Time
+	Lease     string `bun:",nullzero"` // names the run that has it
+	Attempts  int
+	LastError string
+	CreatedAt database.Time
+}
+
+// Queue is the jobs of a database.
+type Queue struct {
+	db   *database.DB
+	now  func() time.Time
+	wake chan struct{} // holds one token when somebody wants the queue looked at
+
+	done, postponed, failed, died atomic.Int64
+}
+
+// New returns the jobs in a migrated database. now may be nil for the time of day.
+func New(db *database.DB, now func() time.Time) *Queue {
+	if now == nil {
+		now = time.Now
+	}
+	return &Queue{db: db, now: now, wake: make(chan struct{}, 1)}
+}
+
+// Add writes a job in the caller's transaction. If one of its kind and key waits
+// already, that one stays as it is. Call [Queue.Wake] after the commit to have it run
+// without delay.
+func (q *Queue) Add(ctx context.Context, tx bun.Tx, jobs ...Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	now := q.now()
+	rows := make([]row, len(jobs))
+	for i, j := range jobs {
+		if j.At.IsZero() {
+			j.At = now
+		}
+		if j.Payload == nil {
+			j.Payload = []byte{}
+		}
+		rows[i] = row{
+			Kind: j.Kind, Key: j.Key, Payload: j.Payload, State: waiting,
+			DueAt: database.At(j.At), CreatedAt: database.At(now),
+		}
+	}
+	_, err := database.Upsert(tx.NewInsert().Model(&rows), []string{"kind", "key"}).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("add job %s %s: %w", jobs[0].Kind, jobs[0].Key, err)
+	}
+	return nil
+}
+
+// Remove takes back a job in the caller's transaction, whatever its state. A run that
+// goes on isn't stopped.
+func (q *Queue) Remove(ctx context.Context, tx bun.Tx, kind, key string) error {
+	_, err := tx.NewDelete().Model((*row)(nil)).Where("kind = ?", kind).Where("? = ?", bun.Ident("key"), key).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("remove job %s %s: %w", kind, key, err)
+	}
+	return nil
+}
+
+// Wake has the workers of this process look for due jobs now. Those of others look
+// within [pollEvery].
+func (q *Queue) Wake() {
+	select {
+	case q.wake <- struct{}{}:
+	default: // one is waiting, and will see this job too
+	}
+}
+
+// Dead is a job that was given up.
+type Dead struct {
+	Job
+	LastError string
+}
+
+// Dead lists jobs that were given up, the longest waiting first; at most a hundred.
+func (q *Queue) Dead(ctx context.Context) ([]Dead, error) {
+	var rows []row
+	err := q.db.NewSelect().Model(&rows).Where("state = ?", dead).Order("due_at", "kind", "key").Limit(100).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("dead jobs: %w", err)
+	}
+	list := make([]Dead, len(rows))
+	for i, r := range rows {
+		list[i] = Dead{Job: r.job(), LastError: r.LastError}
+	}
+	return list, nil
+}
+
+func (r row) job() Job {
+	return Job{Kind: r.Kind, Key: r.Key, Payload: r.Payload, At: r.DueAt.Time, Attempt: r.Attempts}
+}
+
+// Revive has a dead job tried again from the beginning. It is false when there is none.
+func (q *Queue) Revive(ctx context.Context, kind, key string) (found bool, err error) {
+	err = q.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		found, err = database.Changed(tx.NewUpdate().Model((*row)(nil)).
+			Set("state = ?", waiting).Set("attempts = 0").Set("due_at = ?", database.At(q.now())).
+			Where("kind = ?", kind).Where("? = ?", bun.Ident("key"), key).Where("state = ?", dead).Exec(ctx))
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("revive job %s %s: %w", kind, key, err)
+	}
+	q.Wake()
+	return found, nil
+}
+
+// Overdue counts the jobs that should have run that long ago: if there are any, no
+// worker runs or they can't keep up.
+func (q *Queue) Overdue(ctx context.Context, by time.Duration) (int, error) {
+	n, err := q.db.NewSelect().Model((*row)(nil)).
+		Where("state = ?", waiting).Where("due_at <= ?", database.At(q.now().Add(-by))).Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("overdue jobs: %w", err)
+	}
+	return n, nil
+}
+
+// Counts are the runs of this process since it began, by how they ended.
+type Counts struct{ Done, Postponed, Failed, Died int64 }
+
+// Counts are for metrics.
+func (q *Queue) Counts() Counts {
+	return Counts{Done: q.done.Load(), Postponed: q.postponed.Load(), Failed: q.failed.Load(), Died: q.died.Load()}
+}

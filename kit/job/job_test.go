@@ -1,0 +1,265 @@
+package job_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+	"jishi/kit/database/dbtest"
+	"jishi/kit/job"
+)
+
+// clock is a time that tests move.
+type clock struct{ at atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.UnixMicro(c.at.Load()) }
+func (c *clock) forward(d time.Duration) { c.at.Add(d.Microseconds()) }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func each(t *testing.T, fn func(t *testing.T, db *database.DB, q *job.Queue, c *clock)) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		c := &clock{}
+		c.at.Store(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).UnixMicro())
+		fn(t, db, job.New(db, c.now), c)
+	}, job.Migrate)
+}
+
+func add(t *testing.T, db *database.DB, q *job.Queue, jobs ...job.Job) {
+	t.Helper()
+	err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return q.Add(ctx, tx, jobs...) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Wake()
+}
+
+// drain runs what is due with one handler for the kind "k".
+func drain(t *testing.T, q *job.Queue, h job.Handler) int {
+	t.Helper()
+	n, err := q.Drain(t.Context(), quiet, map[string]job.Handler{"k": h})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestJobRunsWhenItIsDue(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
+		add(t, db, q,
+			job.Job{Kind: "k", Key: "now", Payload: []byte{0, 0xff}},
+			job.Job{Kind: "k", Key: "soon", At: c.now().Add(time.Minute)},
+			job.Job{Kind: "of a newer release", Key: "x"})
+		var got []string
+		h := func(_ context.Context, j job.Job) error {
+			got = append(got, fmt.Sprintf("%s %x %d", j.Key, j.Payload, j.Attempt))
+			return nil
+		}
+		drain(t, q, h)
+		c.forward(time.Minute)
+		drain(t, q, h)
+		c.forward(time.Hour)
+		drain(t, q, h)
+		if want := "[now 00ff 1 soon  1]"; fmt.Sprint(got) != want {
+			t.Errorf("got %v, want %s", got, want)
+		}
+		if n, err := q.Overdue(t.Context(), time.Minute); err != nil || n != 1 {
+			t.Errorf("overdue %d, %v, want the one without a handler", n, err)
+		}
+	})
+}
+
+func TestJobIsAddedWithItsTransaction(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, _ *clock) {
+		broken := errors.New("broken")
+		err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			return errors.Join(q.Add(ctx, tx, job.Job{Kind: "k", Key: "a"}), broken)
+		})
+		if !errors.Is(err, broken) {
+			t.Fatal(err)
+		}
+		runs := drain(t, q, func(context.Context, job.Job) error { return nil })
+		if runs != 0 {
+			t.Errorf("%d runs of what was rolled back", runs)
+		}
+
+		add(t, db, q, job.Job{Kind: "k", Key: "a", Payload: []byte("first")})
+		add(t, db, q, job.Job{Kind: "k", Key: "a", Payload: []byte("second")})
+		add(t, db, q, job.Job{Kind: "k", Key: "b"})
+		err = db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return q.Remove(ctx, tx, "k", "b") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = drain(t, q, func(_ context.Context, j job.Job) error {
+			if string(j.Payload) != "first" {
+				t.Errorf("ran %q, want the one that was there", j.Payload)
+			}
+			return nil
+		})
+		if runs != 1 {
+			t.Errorf("%d runs, want 1", runs)
+		}
+	})
+}
+
+func TestFailureIsTriedAgainAndThenGivenUp(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
+		add(t, db, q, job.Job{Kind: "k", Key: "a"})
+		fail := func(_ context.Context, j job.Job) error {
+			if j.Attempt%2 == 0 {
+				panic("a defect")
+			}
+			return errors.New("broken")
+		}
+		runs := 0
+		for range 200 {
+			runs += drain(t, q, fail)
+			if again := drain(t, q, fail); again != 0 {
+				t.Fatal("tried again without a pause")
+			}
+			c.forward(15 * time.Minute)
+		}
+		list, err := q.Dead(t.Context())
+		if err != nil || runs != 100 || len(list) != 1 || list[0].Key != "a" || list[0].LastError == "" {
+			t.Fatalf("%d runs, dead %+v, %v, want one dead after 100", runs, list, err)
+		}
+		if got, want := q.Counts(), (job.Counts{Failed: 99, Died: 1}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+
+		if found, err := q.Revive(t.Context(), "k", "a"); err != nil || !found {
+			t.Errorf("revive: %v, %v", found, err)
+		}
+		if n := drain(t, q, func(context.Context, job.Job) error { return nil }); n != 1 {
+			t.Errorf("%d runs after it was revived, want 1", n)
+		}
+		if found, err := q.Revive(t.Context(), "k", "a"); err != nil || found {
+			t.Errorf("revive what is done: %v, %v", found, err)
+		}
+	})
+}
+
+func TestLaterIsNoFailure(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
+		add(t, db, q, job.Job{Kind: "k", Key: "a"})
+		end := c.now().Add(300 * time.Minute)
+		runs := 0
+		for range 310 {
+			runs += drain(t, q, func(_ context.Context, j job.Job) error {
+				if j.Attempt != 1 {
+					t.Errorf("attempt %d, want 1", j.Attempt)
+				}
+				if c.now().Before(end) {
+					return fmt.Errorf("not yet: %w", job.Later(c.now().Add(time.Minute)))
+				}
+				return nil
+			})
+			c.forward(time.Minute)
+		}
+		if got, want := q.Counts(), (job.Counts{Done: 1, Postponed: 300}); got != want || runs != 301 {
+			t.Errorf("%d runs, %+v, want 301, %+v", runs, got, want)
+		}
+	})
+}
+
+// Several replicas, each with its own pool of workers, run each job once.
+func TestReplicasShareTheWork(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, _ *job.Queue, c *clock) {
+		const jobs = 100
+		var mu sync.Mutex
+		runs := map[string]int{}
+		all := make(chan struct{})
+		h := func(_ context.Context, j job.Job) error {
+			mu.Lock()
+			defer mu.Unlock()
+			runs[j.Key]++
+			if len(runs) == jobs {
+				close(all)
+			}
+			return nil
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var replicas sync.WaitGroup
+		var first *job.Queue
+		for range 3 {
+			q := job.New(db, c.now)
+			first = q
+			replicas.Go(func() {
+				if err := q.Run(ctx, quiet, map[string]job.Handler{"k": h}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		for i := range jobs {
+			add(t, db, first, job.Job{Kind: "k", Key: fmt.Sprint(i)})
+		}
+		<-all
+		cancel()
+		replicas.Wait()
+		for key, n := range runs {
+			if n != 1 {
+				t.Errorf("job %s ran %d times, want once", key, n)
+			}
+		}
+		if n, err := db.NewSelect().Table("jobs").Count(t.Context()); err != nil || n != 0 {
+			t.Errorf("%d jobs left, %v", n, err)
+		}
+	})
+}
+
+// A process that dies leaves its job to others, when the lease is over.
+func TestJobOfADeadProcessIsRunByAnother(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
+		add(t, db, q, job.Job{Kind: "k", Key: "a"})
+		other := job.New(db, c.now)
+		drain(t, q, func(context.Context, job.Job) error {
+			if n := drain(t, other, func(context.Context, job.Job) error { return nil }); n != 0 {
+				t.Error("run twice at once")
+			}
+			c.forward(time.Minute) // the lease is over: we count as dead
+			if n := drain(t, other, func(context.Context, job.Job) error { return job.Later(c.now().Add(time.Hour)) }); n != 1 {
+				t.Errorf("%d runs by the other, want 1", n)
+			}
+			return nil // too late to say so: the job is the other's now
+		})
+		c.forward(time.Hour)
+		if n := drain(t, other, func(context.Context, job.Job) error { return nil }); n != 1 {
+			t.Error("the late one ended a job that wasn't its own any more")
+		}
+	})
+}
+
+// Run returns when the running jobs have ended, and what it was told to stop is kept.
+func TestRunEndsCleanly(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, _ *clock) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		add(t, db, q, job.Job{Kind: "k", Key: "a"})
+		ended := false
+		err := q.Run(ctx, quiet, map[string]job.Handler{"k": func(hctx context.Context, _ job.Job) error {
+			cancel()
+			if hctx.Err() != nil {
+				t.Error("cut short at once")
+			}
+			ended = true
+			return nil
+		}})
+		if err != nil || !ended {
+			t.Errorf("ended %v, %v", ended, err)
+		}
+		if got := q.Counts(); got.Done != 1 {
+			t.Errorf("got %+v, want one done", got)
+		}
+	})
+}
+
+func TestSchemasAreTheSame(t *testing.T) { dbtest.Parity(t, job.Migrate) }
