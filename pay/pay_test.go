@@ -164,6 +164,9 @@ func TestOfFirstWalletsOneIsTheDefault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if n := defaults(purse); n != 1 {
+			t.Errorf("%d defaults to begin with", n)
+		}
 		race(t, 8, func(i int) error {
 			_, err := b.ChangeWallet(t.Context(), alice, purse.Wallets[i].ID, pay.WalletChange{Default: true})
 			return err
@@ -171,17 +174,24 @@ func TestOfFirstWalletsOneIsTheDefault(t *testing.T) {
 		if purse, err = b.Purse(t.Context(), alice); err != nil {
 			t.Fatal(err)
 		}
-		defaults, numbers := 0, map[string]bool{}
+		numbers := map[string]bool{}
 		for _, w := range purse.Wallets {
 			numbers[w.Number] = true
-			if w.Default {
-				defaults++
-			}
 		}
-		if defaults != 1 || len(numbers) != 8 {
-			t.Errorf("%d defaults, %d numbers", defaults, len(numbers))
+		if n := defaults(purse); n != 1 || len(numbers) != 8 {
+			t.Errorf("%d defaults, %d numbers", n, len(numbers))
 		}
 	})
+}
+
+func defaults(p pay.Purse) int {
+	n := 0
+	for _, w := range p.Wallets {
+		if w.Default {
+			n++
+		}
+	}
+	return n
 }
 
 func TestWalletsOfOthersAreNotThere(t *testing.T) {
