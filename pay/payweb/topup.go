@@ -15,12 +15,11 @@ type topUpsView struct {
 	On, Play bool
 	Range    string // "¥0.01 to ¥1,000,000.00"
 	Prefix   string // the currency
-	Min, Max string // decimals
 }
 
 func topUpsOf(ctx context.Context, r pay.TopUpRules) topUpsView {
 	return topUpsView{
-		On: r.On, Play: r.Play, Prefix: string(r.Min.Currency), Min: r.Min.String(), Max: r.Max.String(),
+		On: r.On, Play: r.Play, Prefix: string(r.Min.Currency),
 		Range: locale.T(ctx, "pay.topup.range", "min", r.Min, "max", r.Max),
 	}
 }

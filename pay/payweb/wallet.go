@@ -31,12 +31,10 @@ type walletView struct {
 
 // newWalletView is the form that makes a wallet.
 type newWalletView struct {
-	Token, Return    string
-	Name, Amount     string
-	Errors           complaints
-	TopUps           topUpsView
-	Action           string
-	AmountSuggestion string // shown in the field to begin with
+	Token, Return string
+	Name, Amount  string
+	Errors        complaints
+	TopUps        topUpsView
 }
 
 func (p *pages) wallets(w http.ResponseWriter, r *http.Request) error {
