@@ -38,7 +38,7 @@ type Job struct {
 	Payload []byte    // the handler's; at most 60 KB
 	At      time.Time // when it falls due; the zero time is at once
 
-	Attempt int // the run's number, for handlers; counts those that failed, and from 1
+	Attempt int // for handlers: this run's number, from 1; those that ended with Later don't count
 }
 
 // Handler does the work of a job. Nil is done, an error is tried again later (with
@@ -131,7 +131,7 @@ func (q *Queue) Remove(ctx context.Context, tx bun.Tx, kind, key string) error {
 }
 
 // Wake has the workers of this process look for due jobs now. Those of others look
-// within [pollEvery].
+// every second.
 func (q *Queue) Wake() {
 	select {
 	case q.wake <- struct{}{}:
@@ -180,7 +180,7 @@ func (q *Queue) Revive(ctx context.Context, kind, key string) (found bool, err e
 
 // Overdue counts the jobs that should have run that long ago: if there are any, no
 // worker runs or they can't keep up.
-func (q *Queue) Overdue(ctx context.Context, by time.Duration) (int, error) {
+func (q *Queue) Overdue(ctx context.Context, by time.Duration) (int64, error) {
 	n, err := q.db.NewSelect().Model((*row)(nil)).
 		Where("state = ?", waiting).Where("due_at <= ?", database.At(q.now().Add(-by))).Count(ctx)
 	if err != nil {

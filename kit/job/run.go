@@ -27,7 +27,7 @@ const (
 	writeFor  = 10 * time.Second // how long writing down a result is tried; run and this fit into the lease
 
 	// A job that fails is tried again after firstPause, then after twice that, and so on
-	// up to lastPause: maxAttempts of them take about a day.
+	// up to lastPause: maxAttempts of them take most of a day.
 	firstPause  = time.Second
 	lastPause   = 15 * time.Minute
 	maxAttempts = 100
