@@ -1,0 +1,65 @@
+package auth
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"jishi/auth/authclient"
+)
+
+func TestIdentifiersAsPeopleTypeThem(t *testing.T) {
+	for _, c := range []struct{ typed, want string }{
+		{"13800138000", "+8613800138000"},
+		{" 138 0013 8000 ", "+8613800138000"},
+		{"138-0013-8000", "+8613800138000"},
+		{"+86 138 0013 8000", "+8613800138000"},
+		{"0086 13800138000", "+8613800138000"},
+		{"１３８００１３８０００", "+8613800138000"},
+		{"+49 (0)1512 3456789", "+4915123456789"},
+		{"Alice@Example.COM", "alice@example.com"},
+		{"alice@ＥＸＡＭＰＬＥ.com", "alice@example.com"},
+		{"用户@例子.中国", "用户@xn--fsqu00a.xn--fiqs8s"},
+	} {
+		got, err := parseIdentifier(c.typed, "CN")
+		if err != nil || string(got) != c.want {
+			t.Errorf("%q: got %q, %v, want %q", c.typed, got, err, c.want)
+		}
+	}
+}
+
+func TestWhatIsNoIdentifier(t *testing.T) {
+	for _, typed := range []string{
+		"", "110", "12345", "02012345678", "1 800 FLOWERS", "alice", "@example.com", "a@b", "a@", "a b@example.com",
+		"a\x00b@example.com", `"a"@example.com`, "a@exa mple.com", "a@-.com", strings.Repeat("a", 65) + "@example.com",
+	} {
+		if got, err := parseIdentifier(typed, "CN"); !errors.Is(err, authclient.ErrIdentifier) {
+			t.Errorf("%q: got %q, %v, want a refusal", typed, got, err)
+		}
+	}
+}
+
+func TestWhatOthersSee(t *testing.T) {
+	for id, want := range map[identifier]string{
+		"+8613800138000":    "138****8000",
+		"alice@example.com": "a***@example.com",
+		"用户@example.com":    "用***@example.com",
+	} {
+		if got := id.masked(); got != want {
+			t.Errorf("%s: got %s, want %s", id, got, want)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, name := range []string{"", "小明", "Alice B.", "👨‍👩‍👧"} {
+		if _, err := cleanName(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for _, name := range []string{"a\u202eb", "a\nb", "a\x00", strings.Repeat("x", 65), "a\xff"} {
+		if _, err := cleanName(name); !errors.Is(err, authclient.ErrName) {
+			t.Errorf("%q: got %v, want a refusal", name, err)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package auth
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+	"jishi/kit/id"
+)
+
+// A signing key's life. It is published before it signs, so that everybody has read it
+// by then (relying parties read keys every 5 minutes, replicas every keysFresh), and
+// stays published until the longest token that it signed is over.
+const (
+	keyLife     = 90 * 24 * time.Hour // how long a key signs
+	keyStaged   = 15 * time.Minute    // published, not signing yet
+	keyRetained = 31 * 24 * time.Hour // published, not signing any more; no token may live longer
+	keysFresh   = 30 * time.Second
+)
+
+// MaxTokenLife bounds what IssueToken may be asked for.
+const MaxTokenLife = 30 * 24 * time.Hour
+
+// keyRow is a signing key. Epoch numbers the keys, so that of replicas that make the
+// next key at the same time only one can store it. A key signs from SignFrom until its
+// successor does.
+type keyRow struct {
+	bun.BaseModel `bun:"table:signing_keys"`
+
+	Epoch     int64         `bun:"epoch,pk"`
+	ID        string        `bun:"kid"`
+	Algorithm string        `bun:"algorithm"`
+	Private   string        `bun:"private"` // PKCS #8, sealed under keyPurpose(ID)
+	Public    string        `bun:"public"`  // JWK
+	SignFrom  database.Time `bun:"sign_from"`
+	CreatedAt database.Time `bun:"created_at"`
+}
+
+func keyPurpose(kid string) string { return "signing key " + kid }
+
+// signingKey is a key that was read.
+type signingKey struct {
+	row     keyRow
+	private *ecdsa.PrivateKey
+	public  jose.JSONWebKey
+}
+
+// keyRing is the signing keys as this replica knows them.
+type keyRing struct {
+	db     *database.DB
+	sealer Sealer
+	now    func() time.Time
+
+	mu   sync.Mutex
+	keys []signingKey // guarded by mu, as is read; oldest first
+	read time.Time
+}
+
+// all gives the keys, oldest first, as they were at most keysFresh ago. The first call
+// in the life of a market makes the first key.
+func (k *keyRing) all(ctx context.Context) ([]signingKey, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.keys) > 0 && k.now().Sub(k.read) < keysFresh {
+		return k.keys, nil
+	}
+	keys, err := k.load(ctx)
+	if err == nil && len(keys) == 0 {
+		if err = k.add(ctx, 1, k.now()); err == nil {
+			keys, err = k.load(ctx)
+		}
+	}
+	if err != nil {
+		if len(k.keys) > 0 { // the database is away: what is known goes on working
+			return k.keys, nil
+		}
+		return nil, fmt.Errorf("read signing keys: %w", err)
+	}
+	k.keys, k.read = keys, k.now()
+	return keys, nil
+}
+
+func (k *keyRing) load(ctx context.Context) ([]signingKey, error) {
+	var rows []keyRow
+	if err := k.db.NewSelect().Model(&rows).Order("epoch").Scan(ctx); err != nil {
+		return nil, err
+	}
+	var keys []signingKey
+	for i, row := range rows {
+		if i+1 < len(rows) && k.now().Sub(rows[i+1].SignFrom.Time) > keyRetained {
+			continue
+		}
+		key, err := k.open(row)
+		if err != nil {
+			return nil, fmt.Errorf("open signing key %s: %w", row.ID, err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func (k *keyRing) open(row keyRow) (signingKey, error) {
+	der, err := k.sealer.Open(keyPurpose(row.ID), row.Private)
+	if err != nil {
+		return signingKey{}, err
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return signingKey{}, err
+	}
+	private, ok := parsed.(*ecdsa.PrivateKey)
+	if !ok {
+		return signingKey{}, fmt.Errorf("it is a %T", parsed)
+	}
+	return signingKey{row, private, publicJWK(row.ID, &private.PublicKey)}, nil
+}
+
+func publicJWK(kid string, key *ecdsa.PublicKey) jose.JSONWebKey {
+	return jose.JSONWebKey{Key: key, KeyID: kid, Algorithm: string(jose.ES256), Use: "sig"}
+}
+
+// add makes the key of an epoch. That somebody else has made it is fine.
+func (k *keyRing) add(ctx context.Context, epoch int64, signFrom time.Time) error {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return err
+	}
+	kid := id.New("key")
+	public, err := json.Marshal(publicJWK(kid, &private.PublicKey))
+	if err != nil {
+		return err
+	}
+	err = k.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(&keyRow{
+			Epoch:     epoch,
+			ID:        kid,
+			Algorithm: string(jose.ES256),
+			Private:   k.sealer.Seal(keyPurpose(kid), der),
+			Public:    string(public),
+			SignFrom:  database.At(signFrom),
+			CreatedAt: database.At(k.now()),
+		}).Exec(ctx)
+		return err
+	})
+	if database.Taken(err) {
+		return nil
+	}
+	return err
+}
+
+// rotate stages the next key when the newest has signed for long enough, and deletes
+// those that nothing is signed with any more.
+func (k *keyRing) rotate(ctx context.Context) error {
+	keys, err := k.all(ctx)
+	if err != nil {
+		return err
+	}
+	newest := keys[len(keys)-1].row
+	if k.now().Sub(newest.SignFrom.Time) > keyLife {
+		if err := k.add(ctx, newest.Epoch+1, k.now().Add(keyStaged)); err != nil {
+			return err
+		}
+	}
+	return k.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewDelete().Model((*keyRow)(nil)).Where("epoch < ?", keys[0].row.Epoch).Exec(ctx)
+		return err
+	})
+}
+
+// signer is the key that signs now.
+func (k *keyRing) signer(ctx context.Context) (signingKey, error) {
+	keys, err := k.all(ctx)
+	if err != nil {
+		return signingKey{}, err
+	}
+	for i := len(keys) - 1; i >= 0; i-- {
+		if !keys[i].row.SignFrom.After(k.now()) {
+			return keys[i], nil
+		}
+	}
+	return signingKey{}, errors.New("no key may sign yet: the clocks of the replicas differ")
+}
+
+// public finds a published key, or says that there is none.
+func (k *keyRing) public(ctx context.Context, kid string) (*ecdsa.PublicKey, bool, error) {
+	keys, err := k.all(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, key := range keys {
+		if key.row.ID == kid {
+			return &key.private.PublicKey, true, nil
+		}
+	}
+	return nil, false, nil
+}
+
+// Keys are the public keys that tokens are checked with.
+func (s *Service) Keys(ctx context.Context) (jose.JSONWebKeySet, error) {
+	keys, err := s.keys.all(ctx)
+	if err != nil {
+		return jose.JSONWebKeySet{}, err
+	}
+	var set jose.JSONWebKeySet
+	for _, key := range keys {
+		set.Keys = append(set.Keys, key.public)
+	}
+	return set, nil
+}

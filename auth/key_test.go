@@ -1,0 +1,108 @@
+package auth
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"jishi/kit/database"
+	"jishi/kit/database/dbtest"
+)
+
+// Replicas that start together make one key, and each takes the others' tokens.
+func TestReplicasShareKeys(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		replicas := make([]*Service, 4)
+		kids := make([]string, len(replicas))
+		var wg sync.WaitGroup
+		for i := range replicas {
+			replicas[i] = service(t, db)
+			wg.Go(func() {
+				set, err := replicas[i].Keys(t.Context())
+				if err != nil || len(set.Keys) != 1 {
+					t.Errorf("replica %d: %d keys, %v", i, len(set.Keys), err)
+					return
+				}
+				kids[i] = set.Keys[0].KeyID
+			})
+		}
+		wg.Wait()
+		for _, kid := range kids {
+			if kid != kids[0] {
+				t.Fatalf("keys %v, want one", kids)
+			}
+		}
+	}, Migrate)
+}
+
+// The next key is published before it signs, and the one before it stays published.
+func TestRotation(t *testing.T) {
+	c := newClock()
+	each(t, func(t *testing.T, s *Service) {
+		ctx := t.Context()
+		sign := func() string {
+			t.Helper()
+			token, err := s.sign(ctx, typeAccess, s.access("usr_x", "cli", []string{"shop"}, time.Hour))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return token
+		}
+		first := sign()
+		c.pass(keyLife + time.Hour)
+		if err := s.keys.rotate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		c.pass(time.Minute)
+		staged := sign()
+		if set, err := s.Keys(ctx); err != nil || len(set.Keys) != 2 {
+			t.Fatalf("%d keys are published, %v, want 2", len(set.Keys), err)
+		}
+		if header(staged) != header(first) {
+			t.Error("the next key signs as soon as it is made")
+		}
+		c.pass(keyStaged)
+		second := sign()
+		if header(second) == header(first) {
+			t.Error("the next key doesn't sign")
+		}
+		for _, token := range []string{staged, second} {
+			if _, err := s.Access(ctx, token, "shop"); err != nil {
+				t.Error(err)
+			}
+		}
+		c.pass(keyRetained + time.Hour)
+		if err := s.keys.rotate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if set, err := s.Keys(ctx); err != nil || len(set.Keys) != 1 {
+			t.Errorf("%d keys are published, %v, want 1", len(set.Keys), err)
+		}
+	}, c.set)
+}
+
+func header(token string) string {
+	h, _, _ := strings.Cut(token, ".")
+	return h
+}
+
+// A copy of the database signs nothing.
+func TestKeysAreSealed(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		if _, err := s.Keys(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var row keyRow
+		if err := s.db.NewSelect().Model(&row).Scan(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.keys.sealer.Open("another purpose", row.Private); err == nil {
+			t.Error("the key opens for another purpose")
+		}
+		if strings.Contains(row.Public, `"d"`) {
+			t.Error("the public key has its private part")
+		}
+	})
+}

@@ -1,0 +1,144 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/netip"
+
+	"github.com/uptrace/bun"
+
+	"jishi/auth/authclient"
+	"jishi/kit/database"
+)
+
+// attemptRow counts what happened to one key in one period. The counters are rows, so
+// that they hold for all replicas and survive a restart.
+type attemptRow struct {
+	bun.BaseModel `bun:"table:attempts"`
+
+	Key    []byte `bun:"key_hash,pk"`
+	Period int64  `bun:"period,pk"` // how many windows since 1970
+	Count  int64  `bun:"attempts"`
+}
+
+// budget is how often something may happen in a window.
+type budget struct {
+	key   []byte
+	limit int
+}
+
+func newBudget(what, whose string, limit int) budget {
+	sum := sha256.Sum256([]byte(what + "\x00" + whose))
+	return budget{sum[:], limit}
+}
+
+func (s *Service) failures(who identifier, address string) []budget {
+	return []budget{
+		newBudget("login by identifier", string(who), s.limits.FailuresPerUser),
+		newBudget("login by address", network(address), s.limits.FailuresPerAddress),
+	}
+}
+
+func (s *Service) newUsers(address string) budget {
+	return newBudget("register by address", network(address), s.limits.NewUsersPerAddress)
+}
+
+// network is what one person has of addresses: an IPv4 address, or an IPv6 /64.
+func network(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	ip = ip.Unmap().WithZone("")
+	if ip.Is4() {
+		return ip.String()
+	}
+	prefix, err := ip.Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
+}
+
+func (s *Service) period() int64 { return s.now().UnixNano() / int64(s.limits.Window) }
+
+// spend takes one from each budget, or from none. It is asked before anything costly is
+// done. What the last window counted still counts for the share of it that lies less
+// than a window back. Refusal: authclient.ErrLimited.
+func (s *Service) spend(ctx context.Context, budgets ...budget) error {
+	period := s.period()
+	passed := float64(s.now().UnixNano()%int64(s.limits.Window)) / float64(s.limits.Window)
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, b := range budgets {
+			if b.limit <= 0 {
+				continue
+			}
+			var before []attemptRow
+			err := tx.NewSelect().Model(&before).Where("key_hash = ?", b.key).Where("period = ?", period-1).Scan(ctx)
+			if err != nil {
+				return fmt.Errorf("count attempts: %w", err)
+			}
+			left := int64(b.limit)
+			if len(before) > 0 {
+				left -= int64(float64(before[0].Count) * (1 - passed))
+			}
+			if err := take(ctx, tx, b, period, left); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// take counts one more, unless that would be more than limit.
+func take(ctx context.Context, tx bun.Tx, b budget, period, limit int64) error {
+	for range 2 {
+		won, err := database.Changed(tx.NewUpdate().Model((*attemptRow)(nil)).
+			Set("attempts = attempts + 1").
+			Where("key_hash = ?", b.key).
+			Where("period = ?", period).
+			Where("attempts < ?", limit).
+			Exec(ctx))
+		if err != nil {
+			return fmt.Errorf("count an attempt: %w", err)
+		}
+		if won {
+			return nil
+		}
+		if limit <= 0 {
+			break
+		}
+		_, err = tx.NewInsert().Model(&attemptRow{Key: b.key, Period: period, Count: 1}).Exec(ctx)
+		if err == nil {
+			return nil
+		}
+		if !database.Taken(err) {
+			return fmt.Errorf("count the first attempt: %w", err)
+		}
+		// There is a row: it is full, or was made between our two statements.
+	}
+	return authclient.ErrLimited
+}
+
+// giveBack returns what was taken for an attempt that turned out to be none.
+func (s *Service) giveBack(ctx context.Context, budgets ...budget) error {
+	period := s.period()
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, b := range budgets {
+			if b.limit <= 0 {
+				continue
+			}
+			_, err := tx.NewUpdate().Model((*attemptRow)(nil)).
+				Set("attempts = attempts - 1").
+				Where("key_hash = ?", b.key).
+				Where("period = ?", period).
+				Where("attempts > 0").
+				Exec(ctx)
+			if err != nil {
+				return fmt.Errorf("give an attempt back: %w", err)
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,260 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/auth/authclient"
+	"jishi/kit/fault"
+)
+
+func TestRegisterAndLogIn(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		u := register(t, s, alice)
+		if u.Identifier != "+8613800138000" || u.Name != "138****8000" {
+			t.Errorf("got %+v", u)
+		}
+		for _, typed := range []string{alice, "+86 138 0013 8000", "138-0013-8000"} {
+			got, err := s.Check(t.Context(), typed, password, "192.0.2.1")
+			if err != nil || got != u {
+				t.Errorf("%s: got %+v, %v, want %+v", typed, got, err, u)
+			}
+		}
+	})
+}
+
+// A wrong password and a user who doesn't exist get the same answer through the same gate.
+func TestUnknownUserIsLikeWrongPassword(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		register(t, s, alice)
+		_, wrong := s.Check(t.Context(), alice, "wrong password", "192.0.2.1")
+		for _, nobody := range []string{"13900139000", "nobody@example.com", "not an identifier", ""} {
+			_, err := s.Check(t.Context(), nobody, password, "192.0.2.1")
+			if !errors.Is(err, ErrLogin) || err.Error() != wrong.Error() {
+				t.Errorf("%q: got %v, want %v", nobody, err, wrong)
+			}
+		}
+	})
+}
+
+func TestAllThatIsWrongIsNamed(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		repeat := "another"
+		_, err := s.Register(t.Context(), Registration{
+			NewUser: authclient.NewUser{Identifier: "x", Password: "short", Name: "a\x00"}, Repeat: &repeat,
+		})
+		for _, want := range []error{authclient.ErrIdentifier, authclient.ErrPassword, authclient.ErrName, ErrRepeat} {
+			if !errors.Is(err, want) {
+				t.Errorf("%v isn't among %v", want, err)
+			}
+		}
+		if n := len(fault.All(err)); n != 4 {
+			t.Errorf("%d refusals, want 4", n)
+		}
+	})
+}
+
+// Of many who register with one number at once, one gets it.
+func TestOneNumberOneUser(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		var made atomic.Int64
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				_, err := s.Register(t.Context(), Registration{NewUser: authclient.NewUser{Identifier: alice, Password: password}})
+				switch {
+				case err == nil:
+					made.Add(1)
+				case !errors.Is(err, authclient.ErrTaken):
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if made.Load() != 1 {
+			t.Errorf("%d users, want 1", made.Load())
+		}
+	})
+}
+
+// A form that is sent twice registers once and answers twice; with another password it
+// is somebody else's attempt.
+func TestRegistrationIsIdempotent(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		in := Registration{NewUser: authclient.NewUser{Identifier: alice, Password: password}, Key: "K"}
+		var ids [5]string
+		var wg sync.WaitGroup
+		for i := range ids {
+			wg.Go(func() {
+				u, err := s.Register(t.Context(), in)
+				if err != nil {
+					t.Error(err)
+				}
+				ids[i] = u.ID
+			})
+		}
+		wg.Wait()
+		for _, id := range ids {
+			if id != ids[0] {
+				t.Errorf("got users %v, want one", ids)
+			}
+		}
+		in.Password = "something else"
+		if _, err := s.Register(t.Context(), in); !errors.Is(err, authclient.ErrTaken) {
+			t.Errorf("got %v, want taken", err)
+		}
+	})
+}
+
+// Guessing stops before anything is hashed, and the right password of a user who isn't
+// guessed at goes on working.
+func TestGuessingIsLimited(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		register(t, s, alice)
+		register(t, s, "bob@example.com")
+		var wrong, limited int
+		for range 20 {
+			_, err := s.Check(t.Context(), alice, "a wrong guess", "192.0.2.1")
+			switch {
+			case errors.Is(err, ErrLogin):
+				wrong++
+			case errors.Is(err, authclient.ErrLimited):
+				limited++
+			default:
+				t.Fatal(err)
+			}
+		}
+		if wrong != 5 || limited != 15 {
+			t.Errorf("%d guesses and %d refusals, want 5 and 15", wrong, limited)
+		}
+		for range 12 { // successes count nothing
+			if _, err := s.Check(t.Context(), "bob@example.com", password, "192.0.2.2"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 5 { // with the 5 guesses the address has used its 10
+			if _, err := s.Check(t.Context(), fmt.Sprintf("u%d@example.com", i), "a wrong guess", "192.0.2.1"); !errors.Is(err, ErrLogin) {
+				t.Fatalf("guess %d: %v", i, err)
+			}
+		}
+		if _, err := s.Check(t.Context(), "bob@example.com", password, "192.0.2.1"); !errors.Is(err, authclient.ErrLimited) {
+			t.Errorf("got %v, want the address limited", err)
+		}
+	}, func(c *Config) {
+		c.Limits = Limits{Window: 10 * time.Minute, FailuresPerUser: 5, FailuresPerAddress: 10}
+		c.Now = newClock().now
+	})
+}
+
+// A window that is over still counts for the share that lies less than a window back.
+func TestLimitsSlide(t *testing.T) {
+	c := newClock()
+	each(t, func(t *testing.T, s *Service) {
+		c.at = newClock().at
+		b := newBudget("test", "x", 10)
+		for range 10 {
+			if err := s.spend(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.pass(15 * time.Minute) // the middle of the next window
+		for i := range 5 {
+			if err := s.spend(t.Context(), b); err != nil {
+				t.Fatalf("attempt %d: %v", i, err)
+			}
+		}
+		if err := s.spend(t.Context(), b); !errors.Is(err, authclient.ErrLimited) {
+			t.Errorf("got %v, want limited", err)
+		}
+	}, func(config *Config) {
+		c.set(config)
+		config.Limits = Limits{Window: 10 * time.Minute}
+	})
+}
+
+// Counters are exact when everybody comes at once.
+func TestBudgetsUnderARace(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		b := newBudget("test", "race", 7)
+		var passed atomic.Int64
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				err := s.spend(t.Context(), b)
+				switch {
+				case err == nil:
+					passed.Add(1)
+				case !errors.Is(err, authclient.ErrLimited):
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if passed.Load() != 7 {
+			t.Errorf("%d passed, want 7", passed.Load())
+		}
+	})
+}
+
+func TestAddressesOfOnePerson(t *testing.T) {
+	for a, want := range map[string]string{
+		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7",
+		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64", "local": "local",
+	} {
+		if got := network(a); got != want {
+			t.Errorf("%s: got %s, want %s", a, got, want)
+		}
+	}
+}
+
+// A password that was hashed at an older cost is hashed anew at its next login.
+func TestRehash(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		u := register(t, s, alice)
+		old := HashCost{Memory: 32, Time: 1, Threads: 1}.hash(password)
+		err := s.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewUpdate().Model((*userRow)(nil)).Set("password = ?", old).Where("id = ?", u.ID).Exec(ctx)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := s.Check(t.Context(), alice, password, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		row, err := s.user(t.Context(), authclient.UserID(u.ID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, cost, err := verify(password, row.Password); err != nil || cost != cheap {
+			t.Errorf("got %+v, %v, want today's cost", cost, err)
+		}
+	})
+}
+
+func TestRename(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		u := register(t, s, alice)
+		id := authclient.UserID(u.ID)
+		for _, c := range []struct{ name, want string }{{"小明", "小明"}, {"", "138****8000"}} {
+			if err := s.Rename(t.Context(), id, c.name); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.User(t.Context(), id); err != nil || got.Name != c.want {
+				t.Errorf("got %+v, %v, want %s", got, err, c.want)
+			}
+		}
+		if _, err := s.User(t.Context(), "usr_nobody"); !errors.Is(err, authclient.ErrNoUser) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
