@@ -1,0 +1,139 @@
+package harness
+
+import (
+	"net"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// modules in the order in which a split market starts them.
+var modules = []string{"auth", "pay", "shop"}
+
+// Config is the shape of a market. The zero value is one process on SQLite.
+type Config struct {
+	Split   bool     // a process per module, each on a port and with a data directory of its own
+	MariaDB bool     // three MariaDB databases rather than SQLite files
+	Flags   []string // more settings, for every process
+}
+
+// Market is a running market.
+type Market struct {
+	Shop, Pay, Auth string // base URLs without a trailing slash; one and the same unless split
+
+	binary string
+	parts  []*part
+	common []string // settings of the modules' databases and addresses, for commands
+}
+
+// part is a process and what is needed to start it again.
+type part struct {
+	modules []string
+	address string
+	data    string
+	process *Process
+}
+
+// Start runs a market until the test is over. Then it must add up.
+func Start(t testing.TB, c Config) *Market {
+	t.Helper()
+	m := &Market{binary: Binary(t), parts: []*part{{modules: modules, data: t.TempDir()}}}
+	if c.Split {
+		m.parts = nil
+		for _, name := range modules {
+			m.parts = append(m.parts, &part{modules: []string{name}, data: t.TempDir()})
+		}
+	}
+	for i, address := range freeAddresses(t, len(m.parts)) {
+		m.parts[i].address = address
+	}
+	m.Auth, m.Pay, m.Shop = m.url("auth"), m.url("pay"), m.url("shop")
+	m.common = append(m.settings(t, c), c.Flags...)
+	t.Cleanup(func() { m.end(t) }) // before the databases and directories above go
+	for _, p := range m.parts {
+		m.run(t, p)
+	}
+	return m
+}
+
+// settings are those that every process and every command of this market needs.
+func (m *Market) settings(t testing.TB, c Config) []string {
+	s := []string{"--secret-file", filepath.Join(m.parts[0].data, "secret")}
+	for _, name := range modules {
+		s = append(s, "--"+name+"-url", m.url(name))
+		switch {
+		case c.MariaDB:
+			s = append(s, "--"+name+"-database", MariaDB(t))
+		case c.Split:
+			s = append(s, "--"+name+"-database", "sqlite:"+filepath.Join(m.part(name).data, name+".db"))
+		}
+	}
+	return s
+}
+
+func (m *Market) run(t testing.TB, p *part) {
+	t.Helper()
+	args := append([]string{"serve"}, p.modules...)
+	args = append(args, "--listen", p.address)
+	args = append(args, m.flags(p)...)
+	p.process = StartProcess(t, "serve "+strings.Join(p.modules, " "), p.address, args...)
+}
+
+// flags are the settings of a process that commands about it need as well.
+func (m *Market) flags(p *part) []string {
+	return append([]string{"--base-url", baseURL(p.address), "--data", p.data}, m.common...)
+}
+
+// Stop ends the process that runs a module; in a split market the others go on.
+func (m *Market) Stop(t testing.TB, module string) {
+	t.Helper()
+	m.part(module).process.Stop(t)
+}
+
+// StartAgain runs the stopped process of a module again, at the same address.
+func (m *Market) StartAgain(t testing.TB, module string) {
+	t.Helper()
+	m.run(t, m.part(module))
+}
+
+// Process is the one that runs a module.
+func (m *Market) Process(module string) *Process { return m.part(module).process }
+
+func (m *Market) part(module string) *part {
+	i := slices.IndexFunc(m.parts, func(p *part) bool { return slices.Contains(p.modules, module) })
+	return m.parts[i]
+}
+
+func (m *Market) url(module string) string { return baseURL(m.part(module).address) }
+
+// baseURL is what browsers call an address: a name, as on the web, since some of what
+// they do about cookies and secure origins depends on it.
+func baseURL(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return "http://localhost:" + port
+}
+
+// end stops the market and checks it.
+func (m *Market) end(t testing.TB) {
+	for _, p := range slices.Backward(m.parts) {
+		if p.process == nil {
+			return // it never ran, which the test has said
+		}
+		p.process.Stop(t)
+	}
+	if out, err := m.Command("verify").CombinedOutput(); err != nil {
+		t.Errorf("the market does not add up: %v\n%s", err, out)
+		for _, p := range m.parts {
+			t.Logf("log of %s:\n%s", strings.Join(p.modules, " "), p.process.Log())
+		}
+	}
+}
+
+// Command is a command of the program about this market.
+func (m *Market) Command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(m.binary, append(append([]string{name}, m.flags(m.part("auth"))...), args...)...)
+	cmd.Env = environment()
+	return cmd
+}

@@ -1,0 +1,90 @@
+package race_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"jishi/pay/payclient"
+	"jishi/shop/shopclient"
+	"jishi/tests/harness"
+)
+
+// A buyer who goes away in the middle of a purchase, whenever that is, leaves nothing half
+// done: an order is paid exactly when its money was taken.
+func TestABuyerLeaves(t *testing.T) {
+	const (
+		purchases = 30
+		settled   = 20 * time.Second // until everything must be at its end
+		quiet     = 2 * time.Second  // for which nothing may change any more
+	)
+	each(t, func(t *testing.T, m *harness.Market) {
+		seller := m.Register(t, "13800138000", "seller")
+		product := seller.Offer(t, "teapot", "1", 1000)
+		buyer := m.Register(t, "buyer@example.com", "buyer")
+		wallet := buyer.OpenWallet(t, "1000")
+		in := shopclient.NewOrder{Items: []shopclient.NewItem{{Product: product.ID, Quantity: 1}}}
+
+		began := time.Now()
+		if _, err := buyer.Shop.PlaceOrder(t.Context(), in, ""); err != nil {
+			t.Fatal(err)
+		}
+		usual := time.Since(began)
+		gone := 0
+		for range purchases {
+			ctx, leave := context.WithCancel(t.Context())
+			timer := time.AfterFunc(rand.N(usual*3/2), leave)
+			if _, err := buyer.Shop.PlaceOrder(ctx, in, ""); err != nil {
+				gone++
+			}
+			timer.Stop()
+			leave()
+		}
+
+		var before string
+		since := time.Now()
+		harness.Eventually(t, settled, func() error {
+			state, err := agree(t, buyer, wallet.ID)
+			if now := fmt.Sprint(state, err); now != before {
+				before, since = now, time.Now()
+			}
+			if err == nil && time.Since(since) < quiet {
+				err = fmt.Errorf("it is still changing: %v", state)
+			}
+			return err
+		})
+		t.Logf("of %d purchases %d were left; the orders are %s", purchases, gone, before)
+	})
+}
+
+// agree compares what the shop calls paid with what was taken from the wallet. It gives
+// how many orders are in which state.
+func agree(t *testing.T, buyer *harness.Person, wallet string) (map[string]int, error) {
+	t.Helper()
+	states, paid := map[string]int{}, []string{}
+	for _, o := range buyer.Orders(t) {
+		states[o.State]++
+		if o.State == shopclient.Paid {
+			paid = append(paid, o.ID)
+		}
+	}
+	entries, err := buyer.Pay.Entries(t.Context(), wallet, payclient.Page{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := []string{}
+	for _, e := range entries.Items {
+		if e.Order != "" {
+			taken = append(taken, e.Order)
+		}
+	}
+	slices.Sort(paid)
+	slices.Sort(taken)
+	if !slices.Equal(paid, taken) {
+		return states, fmt.Errorf("paid orders are %v, but money was taken for %v", paid, taken)
+	}
+	return states, nil
+}

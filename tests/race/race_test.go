@@ -1,0 +1,36 @@
+// Package race_test lets many buyers do things at the same moment, over the REST API and
+// through the pages, and counts what came of it. Every market is verified afterwards.
+package race_test
+
+import (
+	"sync"
+	"testing"
+
+	"jishi/tests/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// each runs f on a market with each kind of database.
+func each(t *testing.T, f func(t *testing.T, m *harness.Market)) {
+	for name, c := range map[string]harness.Config{"sqlite": {}, "mariadb": {MariaDB: true}} {
+		t.Run(name, func(t *testing.T) { f(t, harness.Start(t, c)) })
+	}
+}
+
+// together calls f n times at once, and waits for all.
+func together(n int, f func(i int)) {
+	var ready, done sync.WaitGroup
+	gate := make(chan struct{})
+	ready.Add(n)
+	for i := range n {
+		done.Go(func() {
+			ready.Done()
+			<-gate
+			f(i)
+		})
+	}
+	ready.Wait()
+	close(gate)
+	done.Wait()
+}
