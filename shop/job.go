@@ -2,21 +2,68 @@ package shop
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/fault"
 	"jishi/kit/job"
 )
 
+// Every order has two jobs from the moment it is written, so that it comes to its end
+// whoever is still listening: one looks soon and then ever less often whether the money
+// was taken, the other one ends what is not paid at its deadline.
 const (
-	settleFirst = 2 * time.Second // after an order is placed
+	settleJob   = "shop.settle"
+	deadlineJob = "shop.deadline"
+
+	settleFirst = 2 * time.Second  // after an order is placed, and the shortest pause
+	settleMost  = 2 * time.Minute  // the longest pause
+	awayPause   = 20 * time.Second // until pay is asked again when it was away at the deadline
 )
 
+// schedule writes the jobs of a new order.
 func (s *Service) schedule(ctx context.Context, tx bun.Tx, o Order) error {
-	if err := s.jobs.Add(ctx, tx, job.Job{Kind: "x", Key: string(o.ID), At: o.DeadlineAt.Time}); err != nil {
-		return fmt.Errorf("schedule order %s: %w", o.ID, err)
+	return s.jobs.Add(ctx, tx,
+		job.Job{Kind: settleJob, Key: string(o.ID), At: o.CreatedAt.Add(settleFirst)},
+		job.Job{Kind: deadlineJob, Key: string(o.ID), At: o.DeadlineAt.Time})
+}
+
+// Run does the shop's background work until ctx ends.
+func (s *Service) Run(ctx context.Context, log *slog.Logger) error {
+	return s.jobs.Run(ctx, log, s.handlers())
+}
+
+func (s *Service) handlers() map[string]job.Handler {
+	return map[string]job.Handler{settleJob: s.settleLater, deadlineJob: s.endAtDeadline}
+}
+
+// settleLater asks pay again after as long as the order has waited already.
+func (s *Service) settleLater(ctx context.Context, j job.Job) error {
+	o, err := s.Settle(ctx, OrderID(j.Key))
+	if err != nil && o.State != Pending {
+		return err
 	}
-	return nil
+	now := s.now()
+	if o.State != Pending || !now.Before(o.DeadlineAt.Time) {
+		return nil // from here on it is the other job's
+	}
+	pause := min(max(now.Sub(o.CreatedAt.Time), settleFirst), settleMost)
+	return errors.Join(err, job.Later(now.Add(pause)))
+}
+
+// endAtDeadline closes the payment of an order that is still pending. Where pay is away
+// nothing is guessed: the stock stays held, and pay is asked again for as long as it takes.
+func (s *Service) endAtDeadline(ctx context.Context, j job.Job) error {
+	o, err := s.order(ctx, OrderID(j.Key))
+	if err != nil || o.State != Pending {
+		return err
+	}
+	_, err = s.close(ctx, o)
+	if f := fault.Of(err); f != nil && (f.Kind == fault.Busy || f.Kind == fault.Unknown) {
+		return errors.Join(err, job.Later(s.now().Add(awayPause)))
+	}
+	return err
 }

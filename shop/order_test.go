@@ -14,6 +14,7 @@ import (
 	"jishi/kit/money"
 	"jishi/pay/payclient"
 	"jishi/shop/shopclient"
+	"jishi/shop/shoptest"
 )
 
 func TestBuyNow(t *testing.T) {
@@ -29,7 +30,7 @@ func TestBuyNow(t *testing.T) {
 		if got := m.stock(p); got != 3 {
 			t.Errorf("stock %d, want 3", got)
 		}
-		x := m.pay.payments[string(o.ID)]
+		x := m.pay.Payment(string(o.ID))
 		if len(x.Parties) != 1 || x.Parties[0].Payee != "usr_ann" || x.Captured.Minor != 2400 {
 			t.Errorf("payment %+v", x)
 		}
@@ -89,7 +90,7 @@ func TestSoldOutNamesTheProduct(t *testing.T) {
 		if f.Extra["product"] != string(q.ID) || f.Extra["title"] != "Cup" || f.Extra["available"] != int64(1) || f.Extra["wanted"] != int64(2) {
 			t.Errorf("members %v", f.Extra)
 		}
-		if m.stock(p) != 5 || m.stock(q) != 1 || m.pay.creates != 0 {
+		if m.stock(p) != 5 || m.stock(q) != 1 || m.pay.Creates != 0 {
 			t.Error("a refused order left something behind")
 		}
 	})
@@ -138,7 +139,7 @@ func TestPayRacesCancel(t *testing.T) {
 				return err
 			})
 			now := m.state(o)
-			captured := m.pay.payments[string(o.ID)].State == payclient.Captured
+			captured := m.pay.Payment(string(o.ID)).State == payclient.Captured
 			if (now == Paid) != captured || (now == Canceled) == captured {
 				t.Fatalf("order is %s, captured is %v (%v)", now, captured, errs)
 			}
@@ -192,7 +193,7 @@ func TestSettleTwiceAndAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
 		p := m.product(3)
 		o := m.pending(p, 2)
-		m.pay.capture(o.ID)
+		m.pay.Capture(string(o.ID), nil)
 		for _, err := range at(8, func(int) error {
 			got, err := m.Settle(t.Context(), o.ID)
 			if err == nil && got.State != Paid {
@@ -217,23 +218,23 @@ func TestSettleTwiceAndAtOnce(t *testing.T) {
 // job finds out.
 func TestLostAnswerOfPay(t *testing.T) {
 	for name, c := range map[string]struct {
-		fail func(*pay)
+		fail func(*shoptest.Pay)
 		want State
 	}{
-		"taken":                   {func(p *pay) { p.after = noReply }, Paid},
-		"not taken":               {func(p *pay) { p.before = noReply }, Pending},
-		"not reached":             {func(p *pay) { p.before = unreachable }, Pending},
-		"too little, and no word": {func(p *pay) { p.poor, p.after = true, noReply }, Pending},
+		"taken":                   {func(p *shoptest.Pay) { p.After = noReply }, Paid},
+		"not taken":               {func(p *shoptest.Pay) { p.Before = noReply }, Pending},
+		"not reached":             {func(p *shoptest.Pay) { p.Before = unreachable }, Pending},
+		"too little, and no word": {func(p *shoptest.Pay) { p.Poor, p.After = true, noReply }, Pending},
 	} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, m *market) {
 				p := m.product(3)
-				m.pay.set(c.fail)
+				m.pay.Set(c.fail)
 				o, err := m.PlaceOrder(t.Context(), bob, items(p, 1), token())
 				if o.ID == "" || o.State != Pending || err == nil {
 					t.Fatalf("got %+v, %v; want a pending order and why", o, err)
 				}
-				m.pay.set(func(p *pay) { p.before, p.after = nil, nil })
+				m.pay.Set(func(p *shoptest.Pay) { p.Before, p.After = nil, nil })
 				m.forward(settleFirst + time.Second)
 				m.work()
 				if got := m.state(o); got != c.want {
@@ -259,20 +260,20 @@ func TestDeadline(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
 		p := m.product(3)
 		free, paid := m.pending(p, 1), m.pending(p, 1)
-		m.pay.capture(paid.ID)
-		m.pay.set(func(x *pay) { x.before = unreachable })
+		m.pay.Capture(string(paid.ID), nil)
+		m.pay.Set(func(x *shoptest.Pay) { x.Before = unreachable })
 		m.forward(m.payTime + time.Second)
 		m.work()
 		if m.state(free) != Pending || m.state(paid) != Pending || m.stock(p) != 1 {
 			t.Fatal("an order came to its end although pay could not be asked")
 		}
-		m.pay.set(func(x *pay) { x.before, x.after = nil, noReply }) // closed, but we aren't told
+		m.pay.Set(func(x *shoptest.Pay) { x.Before, x.After = nil, noReply }) // closed, but we aren't told
 		m.forward(time.Minute)
 		m.work()
-		if m.state(free) == Canceled && m.pay.payments[string(free.ID)].State != payclient.Closed {
+		if m.state(free) == Canceled && m.pay.Payment(string(free.ID)).State != payclient.Closed {
 			t.Fatal("canceled without a closed payment")
 		}
-		m.pay.set(func(x *pay) { x.after = nil })
+		m.pay.Set(func(x *shoptest.Pay) { x.After = nil })
 		m.forward(10 * time.Minute)
 		m.work()
 		if got := m.state(free); got != Canceled {
@@ -310,7 +311,7 @@ func TestPayAfterClose(t *testing.T) {
 func TestPayAgain(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
 		o := m.pending(m.product(1), 1)
-		m.pay.set(func(p *pay) { p.poor = true })
+		m.pay.Set(func(p *shoptest.Pay) { p.Poor = true })
 		_, err := m.Pay(t.Context(), bob.ID, o.ID, "")
 		f := fault.Of(err)
 		if !errors.Is(err, shopclient.ErrUnpaid) || f.Extra["order"] != string(o.ID) || f.Extra["checkout_url"] == "" {
@@ -319,7 +320,7 @@ func TestPayAgain(t *testing.T) {
 		if f.Extra["missing"] != o.Amount() {
 			t.Errorf("missing %v, want %v", f.Extra["missing"], o.Amount())
 		}
-		m.pay.set(func(p *pay) { p.poor = false })
+		m.pay.Set(func(p *shoptest.Pay) { p.Poor = false })
 		got, err := m.Pay(t.Context(), bob.ID, o.ID, "")
 		if err != nil || got.State != Paid {
 			t.Errorf("got %s, %v", got.State, err)
@@ -334,11 +335,7 @@ func TestPayAgain(t *testing.T) {
 func TestWrongAmountIsNotPaid(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
 		o := m.pending(m.product(1), 1)
-		m.pay.set(func(p *pay) {
-			x := p.payments[string(o.ID)]
-			x.State, x.Captured = payclient.Captured, money.Amount{Minor: 1, Currency: money.CNY}
-			p.payments[string(o.ID)] = x
-		})
+		m.pay.Capture(string(o.ID), &money.Amount{Minor: 1, Currency: money.CNY})
 		if _, err := m.Settle(t.Context(), o.ID); err == nil || m.state(o) != Pending {
 			t.Errorf("order is %s, %v", m.state(o), err)
 		}

@@ -346,7 +346,7 @@ func TestCheckout(t *testing.T) {
 		if err != nil || o.State != Paid || o.Total != 2*1200+4*400 || len(o.Lines) != 2 {
 			t.Fatalf("got %+v, %v", o, err)
 		}
-		if x := m.pay.payments[string(o.ID)]; len(x.Parties) != 2 || x.Parties[0].Amount.Minor != 2400 || x.Parties[1].Amount.Minor != 1600 {
+		if x := m.pay.Payment(string(o.ID)); len(x.Parties) != 2 || x.Parties[0].Amount.Minor != 2400 || x.Parties[1].Amount.Minor != 1600 {
 			t.Errorf("shares %+v", x.Parties)
 		}
 		if n, _ := m.CartCount(ctx, bob.ID); n != 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -19,9 +20,9 @@ import (
 	"jishi/kit/money"
 	"jishi/kit/rest"
 	"jishi/ledger"
-	"jishi/pay/payclient"
 	"jishi/shop/picture"
 	"jishi/shop/shopclient"
+	"jishi/shop/shoptest"
 )
 
 var (
@@ -35,108 +36,10 @@ type market struct {
 	*Service
 	t   testing.TB
 	db  *database.DB
-	pay *pay
+	pay *shoptest.Pay
 
 	mu  sync.Mutex
 	off time.Duration // guarded by mu; how far the clock was put forward
-}
-
-// pay is as much of pay as the shop can see. Each refusal comes in two kinds: before the
-// thing is done, or after it.
-type pay struct {
-	mu       sync.Mutex // guards all
-	payments map[string]payclient.Payment
-	poor     bool  // there is too little money
-	before   error // failed and not done
-	after    error // failed but done
-	creates  int
-	closes   int
-	onCreate func() // runs while the call is on its way
-}
-
-func (p *pay) Create(_ context.Context, in payclient.NewPayment) (payclient.Payment, error) {
-	p.mu.Lock()
-	hook := p.onCreate
-	p.mu.Unlock()
-	if hook != nil {
-		hook()
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.creates++
-	if p.before != nil {
-		return payclient.Payment{}, p.before
-	}
-	x, ok := p.payments[in.Order]
-	if ok && x.State == payclient.Closed {
-		return payclient.Payment{}, payclient.ErrClosed
-	}
-	x = payclient.Payment{ID: "pay_" + in.Order, Order: in.Order, Parties: in.Parties, State: payclient.Open}
-	x.Amount.Currency, x.Captured.Currency = money.CNY, money.CNY
-	for _, party := range in.Parties {
-		x.Amount.Minor += party.Amount.Minor
-	}
-	if !p.poor {
-		x.State, x.Captured = payclient.Captured, x.Amount
-	}
-	p.payments[in.Order] = x
-	if p.after != nil {
-		return payclient.Payment{}, p.after
-	}
-	if p.poor {
-		return payclient.Payment{}, payclient.ErrInsufficient.
-			With("available", money.Amount{Currency: money.CNY}).
-			With("missing", x.Amount).
-			With("checkout_url", "/pay/checkout/"+x.ID).
-			With("payment", x.ID)
-	}
-	return x, nil
-}
-
-func (p *pay) PaymentOf(_ context.Context, order string) (payclient.Payment, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.before != nil {
-		return payclient.Payment{}, p.before
-	}
-	x, ok := p.payments[order]
-	if !ok {
-		return payclient.Payment{}, payclient.ErrNoPayment
-	}
-	return x, nil
-}
-
-func (p *pay) Close(_ context.Context, order string) (payclient.Payment, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closes++
-	if p.before != nil {
-		return payclient.Payment{}, p.before
-	}
-	x := p.payments[order]
-	if x.State != payclient.Captured {
-		x.State = payclient.Closed
-		p.payments[order] = x
-	}
-	if p.after != nil {
-		return payclient.Payment{}, p.after
-	}
-	return x, nil
-}
-
-// capture is the buyer at the cashier.
-func (p *pay) capture(order OrderID) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	x := p.payments[string(order)]
-	x.State, x.Captured = payclient.Captured, x.Amount
-	p.payments[string(order)] = x
-}
-
-func (p *pay) set(change func(*pay)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	change(p)
 }
 
 func TestSchemaIsTheSameEverywhere(t *testing.T) { dbtest.Parity(t, Migrate) }
@@ -153,7 +56,7 @@ func each(t *testing.T, f func(t *testing.T, m *market)) {
 func newMarket(t testing.TB, db *database.DB) *market {
 	bucket := memblob.OpenBucket(nil)
 	t.Cleanup(func() { _ = bucket.Close() })
-	m := &market{t: t, db: db, pay: &pay{payments: map[string]payclient.Payment{}}}
+	m := &market{t: t, db: db, pay: shoptest.NewPay()}
 	m.Service = New(Config{
 		DB:       db,
 		Ledger:   ledger.New(db, m.clock),
@@ -216,12 +119,12 @@ func (m *market) stock(p Product) int64 {
 // pending is an order of Bob's that waits for money.
 func (m *market) pending(p Product, n int64) Order {
 	m.t.Helper()
-	m.pay.set(func(x *pay) { x.poor = true })
+	m.pay.Set(func(x *shoptest.Pay) { x.Poor = true })
 	o, err := m.PlaceOrder(context.Background(), bob, items(p, n), "")
 	if !errors.Is(err, shopclient.ErrUnpaid) || o.State != Pending {
 		m.t.Fatalf("order %s, %v; want pending and unpaid", o.State, err)
 	}
-	m.pay.set(func(x *pay) { x.poor = false })
+	m.pay.Set(func(x *shoptest.Pay) { x.Poor = false })
 	return o
 }
 
@@ -274,4 +177,9 @@ var (
 )
 
 // work runs the jobs that are due.
-func (m *market) work() {}
+func (m *market) work() {
+	m.t.Helper()
+	if _, err := m.jobs.Drain(context.Background(), slog.New(slog.DiscardHandler), m.handlers()); err != nil {
+		m.t.Error(err)
+	}
+}

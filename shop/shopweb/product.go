@@ -177,22 +177,26 @@ func (p *pages) buy(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	var o shop.Order
 	seen, err := p.seen(form.Get("price"))
-	if err != nil {
-		return err
+	if err == nil {
+		in := shop.NewOrder{Items: []shop.Item{{Product: pid, Quantity: whole(form.Get("quantity")), Seen: seen}}}
+		o, err = p.shop.PlaceOrder(ctx, p.user(ctx), in, token)
 	}
-	in := shop.NewOrder{Items: []shop.Item{{Product: pid, Quantity: whole(form.Get("quantity")), Seen: seen}}}
-	o, err := p.shop.PlaceOrder(ctx, p.user(ctx), in, token)
-	if status, ok := answerable(err); o.ID == "" && ok {
-		x, readErr := p.shop.Product(ctx, pid)
-		if readErr != nil {
-			return readErr
-		}
-		v := p.viewOf(ctx, x)
-		v.Buy.Quantity = form.Get("quantity")
-		return web.Render(w, r, status, productPage(v, locale.Fault(ctx, fault.Of(err))))
+	if status, ok := answerable(err); ok && o.ID == "" {
+		return p.askAgain(w, r, status, pid, form.Get("quantity"), err)
 	}
 	return p.placed(w, r, o, err)
+}
+
+func (p *pages) askAgain(w http.ResponseWriter, r *http.Request, status int, pid shop.ProductID, quantity string, err error) error {
+	x, readErr := p.shop.Product(r.Context(), pid)
+	if readErr != nil {
+		return readErr
+	}
+	v := p.viewOf(r.Context(), x)
+	v.Buy.Quantity = quantity
+	return web.Render(w, r, status, productPage(v, locale.Fault(r.Context(), fault.Of(err))))
 }
 
 // seen is the price that a form was shown with.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"embed"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,7 +94,7 @@ func textsOf(ctx context.Context, err error, fields ...string) texts {
 	t := texts{fields: map[string]string{}}
 	for _, f := range fault.All(err) {
 		text := locale.Fault(ctx, f)
-		if t.fields[f.Field] == "" && has(fields, f.Field) {
+		if t.fields[f.Field] == "" && slices.Contains(fields, f.Field) {
 			t.fields[f.Field] = text
 			continue
 		}
@@ -102,18 +103,12 @@ func textsOf(ctx context.Context, err error, fields ...string) texts {
 	return t
 }
 
-func has(fields []string, name string) bool {
-	for _, f := range fields {
-		if f == name {
-			return true
-		}
-	}
-	return false
-}
-
 // answerable tells whether a refusal is shown on the page that the form stood on; the
 // others get a page of their own. It gives the status too.
 func answerable(err error) (int, bool) {
+	if err == nil {
+		return http.StatusOK, false
+	}
 	f := fault.Of(err)
 	switch f.Kind {
 	case fault.Invalid, fault.Malformed, fault.Conflict, fault.Stale, fault.TooLarge:

@@ -1,0 +1,149 @@
+// Package shoptest is what tests of the shop and of its doors share: a pay that does as it
+// is told.
+package shoptest
+
+import (
+	"context"
+	"sync"
+
+	"jishi/kit/fault"
+	"jishi/kit/money"
+	"jishi/pay/payclient"
+)
+
+// Pay is as much of pay as the shop can see. Each failure comes in two kinds: before the
+// thing is done, or after it.
+type Pay struct {
+	mu       sync.Mutex // guards all
+	payments map[string]payclient.Payment
+	wallets  []payclient.Wallet
+
+	Poor    bool  // there is too little money
+	Before  error // failed and not done
+	After   error // failed but done
+	Creates int   // calls of Create that arrived
+}
+
+// NewPay is a pay in which everybody has enough money.
+func NewPay() *Pay { return &Pay{payments: map[string]payclient.Payment{}} }
+
+// Set changes its fields while others may call it.
+func (p *Pay) Set(change func(*Pay)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p)
+}
+
+// Payment is what there is for an order, the zero value for none.
+func (p *Pay) Payment(order string) payclient.Payment {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.payments[order]
+}
+
+// Capture is the buyer at the cashier, who pays that much; nil is all of it.
+func (p *Pay) Capture(order string, amount *money.Amount) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.payments[order]
+	x.State, x.Captured = payclient.Captured, x.Amount
+	if amount != nil {
+		x.Captured = *amount
+	}
+	p.payments[order] = x
+}
+
+// Create pays at once, unless there is too little money.
+func (p *Pay) Create(_ context.Context, in payclient.NewPayment) (payclient.Payment, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.Creates++
+	if p.Before != nil {
+		return payclient.Payment{}, p.Before
+	}
+	x := p.payments[in.Order]
+	switch x.State {
+	case payclient.Closed:
+		return payclient.Payment{}, payclient.ErrClosed
+	case payclient.Captured:
+		return x, p.After
+	}
+	x = payclient.Payment{ID: "pay_" + in.Order, Order: in.Order, Parties: in.Parties, State: payclient.Open}
+	x.Amount.Currency, x.Captured.Currency = money.CNY, money.CNY
+	for _, party := range in.Parties {
+		x.Amount.Minor += party.Amount.Minor
+	}
+	if !p.Poor {
+		x.State, x.Captured = payclient.Captured, x.Amount
+	}
+	p.payments[in.Order] = x
+	if p.After != nil {
+		return payclient.Payment{}, p.After
+	}
+	if p.Poor {
+		return payclient.Payment{}, payclient.ErrInsufficient.
+			With("available", money.Amount{Currency: money.CNY}).
+			With("missing", x.Amount).
+			With("checkout_url", "/pay/checkout/"+x.ID).
+			With("payment", x.ID)
+	}
+	return x, nil
+}
+
+// PaymentOf is the payment of an order.
+func (p *Pay) PaymentOf(_ context.Context, order string) (payclient.Payment, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Before != nil {
+		return payclient.Payment{}, p.Before
+	}
+	x, ok := p.payments[order]
+	if !ok {
+		return payclient.Payment{}, payclient.ErrNoPayment
+	}
+	return x, nil
+}
+
+// Close closes what is not captured.
+func (p *Pay) Close(_ context.Context, order string) (payclient.Payment, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Before != nil {
+		return payclient.Payment{}, p.Before
+	}
+	x := p.payments[order]
+	if x.State != payclient.Captured {
+		x.State = payclient.Closed
+		p.payments[order] = x
+	}
+	if p.After != nil {
+		return payclient.Payment{}, p.After
+	}
+	return x, nil
+}
+
+// Wallets are those that CreateWallet made, whoever asks.
+func (p *Pay) Wallets(context.Context, payclient.Page) (payclient.Wallets, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Before != nil {
+		return payclient.Wallets{}, p.Before
+	}
+	return payclient.Wallets{Items: p.wallets}, nil
+}
+
+// CreateWallet makes one with the amount in it.
+func (p *Pay) CreateWallet(_ context.Context, in payclient.NewWallet, key string) (payclient.Wallet, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Before != nil {
+		return payclient.Wallet{}, p.Before
+	}
+	a, err := money.Parse(in.Amount, money.CNY)
+	if err != nil {
+		return payclient.Wallet{}, fault.Of(err).On("amount")
+	}
+	w := payclient.Wallet{ID: "wal_" + key, Name: in.Name, Balance: a, Available: a}
+	p.wallets = append(p.wallets, w)
+	return w, nil
+}
