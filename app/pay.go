@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"jishi/auth/authguard"
+	"jishi/kit/database"
+	"jishi/kit/session"
+	"jishi/kit/web"
+	"jishi/ledger"
+	"jishi/pay"
+	"jishi/pay/payapi"
+	"jishi/pay/payweb"
+)
+
+// payService is the rules of pay over its migrated database.
+func (m *Market) payService(ctx context.Context) (*pay.Service, *database.DB, error) {
+	db, err := m.open(ctx, "pay", session.Migrate, pay.Migrate)
+	if err != nil {
+		return nil, nil, err
+	}
+	var provider pay.Provider
+	if m.conf.Sandbox {
+		provider = pay.Sandbox{}
+	}
+	s := pay.New(pay.Config{
+		DB:          db,
+		Ledger:      ledger.New(db, time.Now),
+		Now:         time.Now,
+		Currency:    m.conf.Currency,
+		Provider:    provider,
+		BaseURL:     m.conf.Module("pay").URL,
+		Returns:     map[string]string{"shop": m.conf.Module("shop").URL + "/orders/{order}/return"},
+		PaymentLife: m.conf.OrderDeadline,
+	})
+	return s, db, s.Prepare(ctx)
+}
+
+func (m *Market) mountPay(ctx context.Context) error {
+	s, db, err := m.payService(ctx)
+	if err != nil {
+		return err
+	}
+	guard := m.guard("pay", "/pay", db)
+	mux := http.NewServeMux()
+	guard.Routes(mux)
+	payapi.Routes(mux, s, func(ctx context.Context) pay.Caller {
+		who := authguard.From(ctx)
+		return pay.Caller{User: who.User, Merchant: who.Client}
+	})
+	payweb.Routes(mux, payweb.Config{Pay: s, User: authguard.User, Login: guard.Login})
+	mux.HandleFunc("/", web.NotFound)
+	m.mux.Handle("/pay/", guard.Load(mux))
+	return nil
+}

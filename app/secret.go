@@ -1,0 +1,71 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"jishi/kit/web"
+)
+
+// secretBytes is the least that a secret must have.
+const secretBytes = 32
+
+// loadSecrets reads the market's secrets: a base64 line each, newest first. A file that
+// doesn't exist is made, with one new secret that only this user can read. Of
+// processes that start together on one directory, one makes it and all read it.
+func loadSecrets(path string) (web.Secrets, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := makeSecret(path); err != nil {
+			return nil, fmt.Errorf("make the secret file %s: %w", path, err)
+		}
+		b, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the secret file: %w", err)
+	}
+	var secrets web.Secrets
+	lines := bufio.NewScanner(bytes.NewReader(b))
+	for lines.Scan() {
+		line := bytes.TrimSpace(lines.Bytes())
+		if len(line) == 0 {
+			continue
+		}
+		secret, err := base64.StdEncoding.DecodeString(string(line))
+		if err != nil || len(secret) < secretBytes {
+			return nil, fmt.Errorf("secret file %s: want base64 of %d bytes or more in each line", path, secretBytes)
+		}
+		secrets = append(secrets, secret)
+	}
+	if len(secrets) == 0 {
+		return nil, fmt.Errorf("secret file %s is empty", path)
+	}
+	return secrets, nil
+}
+
+// makeSecret writes a whole file or none: a link to a temporary one appears at once,
+// and fails where another process was faster.
+func makeSecret(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".secret-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	_, err = fmt.Fprintln(tmp, base64.StdEncoding.EncodeToString(web.NewSecret()))
+	if err := errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"jishi/conf"
+	"jishi/kit/ops"
+)
+
+// Time-outs of the listener: slow senders lose their connection, slow readers too.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 60 * time.Second
+	writeTimeout  = 90 * time.Second
+	idleTimeout   = 2 * time.Minute
+	maxHeader     = 32 << 10 // bytes
+)
+
+// Serve runs modules until ctx ends, then lets requests finish for the time of
+// c.Drain. It logs to stderr, and says there where the market is.
+func Serve(ctx context.Context, c *conf.Config, modules []string, stderr *os.File) error {
+	log, logFile := newLog(c, stderr)
+	defer func() { _ = logFile.Close() }()
+	// Listening comes first: an address that is taken must not cost a migration.
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen %s: %w", c.Listen, err)
+	}
+	m, err := Open(ctx, c, modules, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return serveUntil(ctx, listener, m.Handler, c.Drain) })
+	if c.OpsListen != "" {
+		private, err := net.Listen("tcp", c.OpsListen)
+		if err != nil {
+			return errors.Join(fmt.Errorf("ops-listen %s: %w", c.OpsListen, err), listener.Close())
+		}
+		group.Go(func() error { return serveUntil(ctx, private, m.Private, c.Drain) })
+	}
+	group.Go(func() error { return m.Run(ctx) })
+	log.Info("market open", slog.String("url", c.BaseURL), slog.String("listen", listener.Addr().String()), slog.String("modules", strings.Join(modules, " ")))
+	err = errors.Join(group.Wait(), m.Close())
+	log.Info("market closed")
+	return err
+}
+
+func newLog(c *conf.Config, stderr *os.File) (*slog.Logger, interface{ Close() error }) {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // an enum of conf
+	return ops.NewLog(stderr, c.LogDir, level)
+}
+
+// serveUntil answers requests until ctx ends and those under way are done, or drain
+// is over.
+func serveUntil(ctx context.Context, l net.Listener, h http.Handler, drain time.Duration) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+	}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		defer cancel()
+		stopped <- server.Shutdown(late)
+	}()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-stopped
+}

@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gocloud.dev/blob/fileblob"
+
+	"jishi/auth/authguard"
+	"jishi/kit/database"
+	"jishi/kit/job"
+	"jishi/kit/rest"
+	"jishi/kit/session"
+	"jishi/kit/web"
+	"jishi/ledger"
+	"jishi/pay/payclient"
+	"jishi/shop"
+	"jishi/shop/picture"
+	"jishi/shop/shopapi"
+	"jishi/shop/shopweb"
+)
+
+// pictures is the store of uploaded pictures, files below the data directory.
+func (m *Market) pictures() (*picture.Store, error) {
+	dir := filepath.Join(m.conf.Data, "pictures")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("pictures: %w", err)
+	}
+	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{NoTempDir: true})
+	if err != nil {
+		return nil, fmt.Errorf("pictures: %w", err)
+	}
+	m.closers = append(m.closers, bucket.Close)
+	return picture.New(bucket), nil
+}
+
+// openShop opens and migrates the shop's database.
+func (m *Market) openShop(ctx context.Context) (*database.DB, error) {
+	return m.open(ctx, "shop", session.Migrate, shop.Migrate)
+}
+
+func (m *Market) mountShop(ctx context.Context) error {
+	db, err := m.openShop(ctx)
+	if err != nil {
+		return err
+	}
+	pictures, err := m.pictures()
+	if err != nil {
+		return err
+	}
+	guard := m.guard("shop", "", db, "pay")
+	payURL := m.conf.Module("pay").URL
+	buyer := payclient.New(payURL, rest.Bearer(m.client(), guard.Token))
+	service := payclient.New(payURL, rest.Bearer(m.client(), guard.ServiceToken("pay")))
+	s := shop.New(shop.Config{
+		DB:       db,
+		Ledger:   ledger.New(db, time.Now),
+		Jobs:     job.New(db, time.Now),
+		Pictures: pictures,
+		Payer:    buyer,
+		Payments: service,
+		Currency: m.conf.Currency,
+		PayTime:  m.conf.OrderDeadline,
+		Now:      time.Now,
+	})
+	person := func(ctx context.Context) shop.Person {
+		who := authguard.From(ctx)
+		return shop.Person{ID: who.User, Name: who.Name}
+	}
+	mux := http.NewServeMux()
+	guard.Routes(mux)
+	shopapi.Routes(mux, shopapi.Config{Shop: s, User: person, BaseURL: m.conf.Module("shop").URL})
+	shopweb.Routes(mux, shopweb.Config{Shop: s, Wallets: buyer, User: person, Login: guard.Login, Secure: web.CookiesFor(m.conf.BaseURL).Secure})
+	mux.HandleFunc("/", web.NotFound)
+	m.mux.Handle("/", guard.Load(mux))
+
+	m.work = append(m.work, func(ctx context.Context) error { return s.Run(ctx, m.log) })
+	return nil
+}

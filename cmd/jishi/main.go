@@ -1,0 +1,66 @@
+// Jishi is a multi-seller marketplace in one program. This package is its command
+// line: it reads arguments, calls app and prints.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"jishi/conf"
+)
+
+// cli is the whole command line. The settings may stand before or after a command.
+type cli struct {
+	Config   kong.ConfigFlag `help:"YAML file with settings, named as the flags are." placeholder:"FILE"`
+	Settings conf.Config     `embed:""`
+
+	Serve   serveCmd   `cmd:"" help:"Run the market, or some of its modules."`
+	Migrate migrateCmd `cmd:"" help:"Bring the databases to this version's schema."`
+	Token   tokenCmd   `cmd:"" help:"Print a bearer token of a user, for scripts."`
+	Verify  verifyCmd  `cmd:"" help:"Check that money, stock and orders add up."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// terminal is where a command reads and prints.
+type terminal struct {
+	out io.Writer
+	err *os.File
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], terminal{os.Stdout, os.Stderr}); err != nil {
+		fmt.Fprintln(os.Stderr, "jishi:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, term terminal) error {
+	var c cli
+	parser, err := kong.New(&c, append(conf.Options(os.Environ()),
+		kong.Name("jishi"),
+		kong.Description("A marketplace whose money and stock provably add up."),
+		kong.Writers(term.out, term.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)...)
+	if err != nil {
+		return err
+	}
+	chosen, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	if err := c.Settings.Validate(); err != nil {
+		return err
+	}
+	return chosen.Run(&c.Settings, term)
+}
