@@ -10,7 +10,7 @@ import (
 type cartReply struct{ Body shopclient.Cart }
 
 type cartChange struct {
-	productID
+	ID   string `path:"id" maxLength:"64"`
 	Body shopclient.CartChange
 }
 

@@ -27,7 +27,7 @@ type newOrder struct {
 }
 
 type payOrder struct {
-	orderID
+	ID   string `path:"id" maxLength:"64"`
 	Body *struct {
 		Wallet string `json:"wallet,omitempty" maxLength:"64" doc:"pay from this wallet rather than the default one"`
 	}

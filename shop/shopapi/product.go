@@ -35,7 +35,7 @@ type newProduct struct {
 }
 
 type productChange struct {
-	productID
+	ID      string `path:"id" maxLength:"64"`
 	IfMatch string `header:"If-Match" doc:"the ETag of the product as it was read; a newer one is 412"`
 	Body    shopclient.ProductChange
 }
