@@ -138,7 +138,7 @@ func (g *Guard) callback(w http.ResponseWriter, r *http.Request) error {
 		return ErrCallback.Because(err)
 	}
 	err = g.begin(w, r, authclient.UserID(idToken.Subject), who.SessionID, tokens{
-		Name: who.Name, Access: t.AccessToken, Refresh: t.RefreshToken, ID: raw, ExpiresAt: t.Expiry,
+		Name: who.Name, Access: t.AccessToken, Refresh: t.RefreshToken, ID: raw, ExpiresAt: g.expiry(t),
 	})
 	if err != nil {
 		return err

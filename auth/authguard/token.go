@@ -108,6 +108,7 @@ func (g *Guard) grant(ctx context.Context, form url.Values) (*oauth2.Token, erro
 	if err != nil {
 		return nil, g.failed(err, ErrToken)
 	}
+	t.Expiry = g.expiry(t)
 	return t, nil
 }
 
@@ -122,6 +123,12 @@ func (g *Guard) failed(err error, refused *fault.Error) error {
 }
 
 func (g *Guard) wentDown() { g.down.Store(g.c.Now().Add(keysAgain).UnixNano()) }
+
+// expiry is when a token of an answer ends, by our clock.
+func (g *Guard) expiry(t *oauth2.Token) time.Time {
+	seconds, _ := t.Extra("expires_in").(float64)
+	return g.c.Now().Add(time.Duration(seconds) * time.Second)
+}
 
 // isDown tells that auth didn't answer a moment ago. Pages don't wait for it then.
 func (g *Guard) isDown() bool { return g.c.Now().UnixNano() < g.down.Load() }
