@@ -14,7 +14,7 @@ run: build ## start the market and print its address
 	@$(BIN) serve
 
 build: ## build bin/jishi
-	@$(GO) build -trimpath -o $(BIN) ./cmd/jishi
+	@$(GO) build -trimpath -ldflags "-s -w" -o $(BIN) ./cmd/jishi
 
 test: ## install what the tests need (as root on Debian) and run them all
 	@./scripts/test-tools
@@ -26,8 +26,8 @@ test-long: ## the same with the race detector everywhere and more of each
 	@./scripts/test-tools
 	$(GO) test -race -count 3 -timeout 3h $(TESTS)
 
-gen: ## make the generated files again: templ, stylesheet, OpenAPI documents
-	@./scripts/generate
+gen: ## make the generated files again: templates and stylesheet (needs Node)
+	@sh static/build.sh
 
 lint: ## gofmt, vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

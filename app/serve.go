@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -51,6 +52,9 @@ func Serve(ctx context.Context, c *conf.Config, modules []string, stderr *os.Fil
 		group.Go(func() error { return serveUntil(ctx, private, m.Private, c.Drain) })
 	}
 	group.Go(func() error { return m.Run(ctx) })
+	// Starting needed tens of megabytes, for migrations and a first password hash, that
+	// nothing needs again.
+	debug.FreeOSMemory()
 	log.Info("market open", slog.String("url", c.BaseURL), slog.String("listen", listener.Addr().String()), slog.String("modules", strings.Join(modules, " ")))
 	err = errors.Join(group.Wait(), m.Close())
 	log.Info("market closed")

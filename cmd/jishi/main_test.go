@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The command is tested by scripts that read like a terminal session.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"jishi": func() {
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		if err := run(ctx, os.Args[1:], terminal{os.Stdout, os.Stderr}); err != nil {
+			fmt.Fprintln(os.Stderr, "jishi:", err)
+			os.Exit(1)
+		}
+	}})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			e.Setenv("TAKEN", l.Addr().String())
+			e.Defer(func() { _ = l.Close() })
+			return nil
+		},
+	})
+}
