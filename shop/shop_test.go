@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"gocloud.dev/blob/memblob"
-
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
@@ -54,14 +52,17 @@ func each(t *testing.T, f func(t *testing.T, m *market)) {
 }
 
 func newMarket(t testing.TB, db *database.DB) *market {
-	bucket := memblob.OpenBucket(nil)
-	t.Cleanup(func() { _ = bucket.Close() })
+	pictures, err := picture.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pictures.Close() })
 	m := &market{t: t, db: db, pay: shoptest.NewPay()}
 	m.Service = New(Config{
 		DB:       db,
 		Ledger:   ledger.New(db, m.clock),
 		Jobs:     job.New(db, m.clock),
-		Pictures: picture.New(bucket),
+		Pictures: pictures,
 		Payer:    m.pay,
 		Payments: m.pay,
 		Currency: money.CNY,

@@ -18,6 +18,7 @@ import (
 	_ "image/png"
 
 	"gocloud.dev/blob"
+	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/gcerrors"
 	"golang.org/x/image/draw"
 	_ "golang.org/x/image/webp"
@@ -54,10 +55,22 @@ type Store struct {
 	slots  chan struct{} // one per picture that is being decoded
 }
 
-// New keeps pictures in the bucket, which the caller closes.
+// Open keeps pictures as files in a directory, which is made if it isn't there.
+func Open(dir string) (*Store, error) {
+	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{CreateDir: true, DirFileMode: 0o700, NoTempDir: true})
+	if err != nil {
+		return nil, fmt.Errorf("open pictures in %s: %w", dir, err)
+	}
+	return New(bucket), nil
+}
+
+// New keeps pictures in a bucket.
 func New(bucket *blob.Bucket) *Store {
 	return &Store{bucket: bucket, slots: make(chan struct{}, 2)}
 }
+
+// Close closes the bucket.
+func (s *Store) Close() error { return s.bucket.Close() }
 
 // Add stores an upload and gives its name.
 func (s *Store) Add(ctx context.Context, upload io.Reader) (string, error) {

@@ -14,15 +14,20 @@ import (
 	"strings"
 	"testing"
 
-	"gocloud.dev/blob/memblob"
-
 	"jishi/kit/fault"
 )
 
 func newStore(t *testing.T) *Store {
-	bucket := memblob.OpenBucket(nil)
-	t.Cleanup(func() { _ = bucket.Close() })
-	return New(bucket)
+	s, err := Open(t.TempDir() + "/pictures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
 }
 
 func pngOf(t *testing.T, w, h int) []byte {

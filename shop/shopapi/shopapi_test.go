@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"gocloud.dev/blob/memblob"
-
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
@@ -45,11 +43,14 @@ type server struct {
 
 func serve(t *testing.T, db *database.DB) *server {
 	t.Helper()
-	bucket := memblob.OpenBucket(nil)
-	t.Cleanup(func() { _ = bucket.Close() })
+	pictures, err := picture.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pictures.Close() })
 	pay := shoptest.NewPay()
 	s := shop.New(shop.Config{
-		DB: db, Ledger: ledger.New(db, time.Now), Jobs: job.New(db, time.Now), Pictures: picture.New(bucket),
+		DB: db, Ledger: ledger.New(db, time.Now), Jobs: job.New(db, time.Now), Pictures: pictures,
 		Payer: pay, Payments: pay, Currency: money.CNY, PayTime: time.Hour, Now: time.Now,
 	})
 	mux := http.NewServeMux()

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"gocloud.dev/blob/memblob"
 	"golang.org/x/net/html"
 
 	"jishi/auth/authclient"
@@ -61,11 +60,14 @@ func open(t *testing.T) *site {
 }
 
 func openOn(t *testing.T, db *database.DB) *site {
-	bucket := memblob.OpenBucket(nil)
-	t.Cleanup(func() { _ = bucket.Close() })
+	pictures, err := picture.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pictures.Close() })
 	pay := shoptest.NewPay()
 	s := &site{t: t, pay: pay, shop: shop.New(shop.Config{
-		DB: db, Ledger: ledger.New(db, time.Now), Jobs: job.New(db, time.Now), Pictures: picture.New(bucket),
+		DB: db, Ledger: ledger.New(db, time.Now), Jobs: job.New(db, time.Now), Pictures: pictures,
 		Payer: pay, Payments: pay, Currency: money.CNY, PayTime: time.Hour, Now: time.Now,
 	})}
 	user := func(ctx context.Context) shop.Person {
