@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/a-h/templ"
+
 	"jishi/auth"
 	"jishi/auth/oidc"
 	"jishi/kit/fault"
@@ -40,30 +42,31 @@ func (p *pages) account(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || login.User == "" {
 		return err
 	}
-	return p.showAccount(w, r, login, http.StatusOK, nil, nil)
+	v, err := p.viewOfAccount(r, login)
+	if err != nil {
+		return err
+	}
+	return web.Render(w, r, http.StatusOK, accountPage(v))
 }
 
-func (p *pages) showAccount(w http.ResponseWriter, r *http.Request, login auth.Login, status int, typed *string, errs map[string]string) error {
+func (p *pages) viewOfAccount(r *http.Request, login auth.Login) (accountView, error) {
 	ctx := r.Context()
 	u, err := p.auth.User(ctx, login.User)
 	if err != nil {
-		return err
+		return accountView{}, err
 	}
 	logins, err := p.auth.Logins(ctx, login.User)
 	if err != nil {
-		return err
+		return accountView{}, err
 	}
-	v := accountView{Identifier: u.Identifier, Name: u.Name, Token: web.FormToken(), Errors: errs}
-	if typed != nil {
-		v.Name = *typed
-	}
+	v := accountView{Identifier: u.Identifier, Name: u.Name, Token: web.FormToken()}
 	for _, l := range logins {
 		v.Sessions = append(v.Sessions, sessionView{
 			Device: device(l.Device, locale.T(ctx, "auth.device.unknown")), Since: locale.Time(ctx, l.At), Seen: locale.Time(ctx, l.Seen),
 			Here: l.SessionID == login.SessionID,
 		})
 	}
-	return web.Render(w, r, status, accountPage(v))
+	return v, nil
 }
 
 func (p *pages) rename(w http.ResponseWriter, r *http.Request) error {
@@ -75,13 +78,15 @@ func (p *pages) rename(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	name := form.Get("name")
-	if err := p.auth.Rename(r.Context(), login.User, name); err != nil {
-		errs, status, err := refusals(r, err)
-		if err != nil {
-			return err
+	if err := p.auth.Rename(r.Context(), login.User, form.Get("name")); err != nil {
+		v, verr := p.viewOfAccount(r, login)
+		if verr != nil {
+			return verr
 		}
-		return p.showAccount(w, r, login, status, &name, errs)
+		return refuse(w, r, err, func(texts map[string]string) templ.Component {
+			v.Name, v.Errors = form.Get("name"), texts
+			return accountPage(v)
+		})
 	}
 	web.SetFlash(w, r, "auth.account.saved")
 	return web.SeeOther(w, r, accountPath)

@@ -5,14 +5,18 @@ package authweb
 import (
 	"embed"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+
+	"github.com/a-h/templ"
 
 	"jishi/auth"
 	"jishi/auth/oidc"
 	"jishi/kit/fault"
 	"jishi/kit/locale"
+	"jishi/kit/ops"
 	"jishi/kit/ui"
 	"jishi/kit/web"
 )
@@ -95,13 +99,13 @@ func (p *pages) begun(r *http.Request, form url.Values) (auth.Flow, error) {
 	return f, err
 }
 
-// refusals sorts what is wrong with a form by field; "" is what belongs to none. An
-// error that is no refusal, or one that the form can't mend, is returned.
-func refusals(r *http.Request, err error) (map[string]string, int, error) {
+// refuse shows a form again with what is wrong beside its fields; "" is what belongs to
+// none. An error that is no refusal is returned.
+func refuse(w http.ResponseWriter, r *http.Request, err error, form func(texts map[string]string) templ.Component) error {
 	texts, status := map[string]string{}, 0
 	for _, f := range fault.All(err) {
 		if f.Kind == fault.Internal || f.Kind == fault.Unknown {
-			return nil, 0, err
+			return err
 		}
 		if status == 0 {
 			status = f.Kind.Status()
@@ -110,7 +114,11 @@ func refusals(r *http.Request, err error) (map[string]string, int, error) {
 			texts[f.Field] = locale.Fault(r.Context(), f)
 		}
 	}
-	return texts, status, nil
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", "2")
+	}
+	ops.Note(r.Context(), slog.String("err", err.Error()))
+	return web.Render(w, r, status, form(texts))
 }
 
 // general is the refusals that belong to no field.

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/a-h/templ"
+
 	"jishi/auth"
 	"jishi/auth/authclient"
 	"jishi/auth/oidc"
@@ -64,11 +66,9 @@ func (p *pages) logIn(w http.ResponseWriter, r *http.Request) error {
 	}
 	u, err := p.auth.Check(r.Context(), form.Get("identifier"), form.Get("password"), address(r))
 	if err != nil {
-		errs, status, err := refusals(r, err)
-		if err != nil {
-			return err
-		}
-		return web.Render(w, r, status, loginPage(viewOf(form, oidc.RegisterPath, errs)))
+		return refuse(w, r, err, func(texts map[string]string) templ.Component {
+			return loginPage(viewOf(form, oidc.RegisterPath, texts))
+		})
 	}
 	return p.enter(w, r, u, form)
 }
@@ -94,11 +94,9 @@ func (p *pages) signUp(w http.ResponseWriter, r *http.Request) error {
 		Key:     form.Get(web.TokenField),
 	})
 	if err != nil {
-		errs, status, err := refusals(r, err)
-		if err != nil {
-			return err
-		}
-		return web.Render(w, r, status, registerPage(viewOf(form, oidc.LoginPath, errs)))
+		return refuse(w, r, err, func(texts map[string]string) templ.Component {
+			return registerPage(viewOf(form, oidc.LoginPath, texts))
+		})
 	}
 	return p.enter(w, r, u, form)
 }
