@@ -122,6 +122,7 @@ func refused(t *testing.T, what string, a answer, status int, word string) {
 func TestPitfall1FlowHijack(t *testing.T) {
 	m := market(t)
 	attacker, victim := m.Open(t).Still(), m.Open(t).Still()
+	victim.Get(authorize())                                 // the victim's browser has a secret of its own
 	link := location(t, attacker.Get(authorize())).String() // the attacker sends the victim this
 	page := victim.Get(link)
 	if strings.Contains(page.Body, `name="flow"`) {
