@@ -11,7 +11,6 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
 )
 
 // Go loads an address and waits until the page and what belongs to it have come.
@@ -126,9 +125,13 @@ func (b *Tab) Click(selector string) {
 func (b *Tab) Fill(selector, text string) {
 	b.t.Helper()
 	b.Click(selector)
-	if _, err := evaluate[chromedp.Void](b, "document.activeElement.select()"); err != nil {
-		b.t.Fatalf("fill in %s: %v", selector, err)
-	}
+	b.until(func() error {
+		focused, err := evaluate[bool](b, fmt.Sprintf(`(e => e === document.activeElement && (e.select(), true))(document.querySelector(%q))`, selector))
+		if err == nil && !focused {
+			err = fmt.Errorf("fill in %s: a click does not focus it", selector)
+		}
+		return err
+	})
 	call(b, input.InsertText, input.InsertTextParams{Text: text})
 	if got := b.Value(selector); got != text {
 		b.t.Fatalf("fill in %s: got %q, want %q", selector, got, text)

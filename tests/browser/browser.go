@@ -52,6 +52,7 @@ func Open(t testing.TB, c Config) *Tab {
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("hide-scrollbars", true),
+		chromedp.Flag("allow-pre-commit-input", true), // a click on a page that has just come counts
 		chromedp.Flag("lang", c.Language),
 		chromedp.Flag("accept-lang", c.Language),
 	)

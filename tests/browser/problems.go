@@ -40,7 +40,12 @@ func (p *problems) listen(event any) {
 			p.add("Content-Security-Policy: %s blocked %s", d.ViolatedDirective, d.BlockedURL)
 		}
 	case *runtime.EventExceptionThrown:
-		p.add("exception: %s", e.ExceptionDetails.Text)
+		d := e.ExceptionDetails
+		text := d.Text
+		if d.Exception != nil {
+			text += " " + d.Exception.Description
+		}
+		p.add("exception: %s in %s", text, d.URL)
 	case *runtime.EventConsoleAPICalled:
 		switch e.Type {
 		case runtime.ConsoleAPICalledTypeError, runtime.ConsoleAPICalledTypeWarning, runtime.ConsoleAPICalledTypeAssert:

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -154,8 +155,10 @@ func freeAddresses(t testing.TB, n int) []string {
 	return all
 }
 
-// maxLog is how much of a process's log is kept, in bytes.
-const maxLog = 256 << 10
+const (
+	maxLog     = 256 << 10 // how much of a process's log is kept, in bytes
+	shownLines = 60        // how much of that is shown
+)
 
 // lines keeps the end of what is written to it.
 type lines struct {
@@ -175,5 +178,6 @@ func (l *lines) Write(b []byte) (int, error) {
 func (l *lines) tail() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.kept.String()
+	all := strings.SplitAfter(l.kept.String(), "\n")
+	return strings.Join(all[max(0, len(all)-shownLines):], "")
 }

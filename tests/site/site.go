@@ -126,7 +126,8 @@ const (
 	ToOrder       = "a#back"   // back to where the reader came from
 	CashierPay    = "form#pay" // from a wallet that has enough
 	CashierTopUp  = "form.topup"
-	CashierCreate = "#new-wallet form" // also on the page of all wallets
+	CashierNew    = "main details > summary" // opens the form below
+	CashierCreate = "#new-wallet form"       // also on the page of all wallets
 )
 
 // P9: wallets, and the statement of one.

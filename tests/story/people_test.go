@@ -125,7 +125,7 @@ func (s *story) readEnglish() {
 		{s.market.Shop + site.HomePath, "Hello"},
 		{s.market.Shop + site.ProductsPath, "All products"},
 		{s.market.Shop + site.CartPath, "Cart"},
-		{s.market.Shop + site.OrdersPath, "Purchase history"},
+		{s.market.Shop + site.OrdersPath, "My purchases"},
 		{s.market.Pay + site.WalletsPath, "wallets"},
 	} {
 		b.Go(address.page)

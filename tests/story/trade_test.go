@@ -141,7 +141,7 @@ func (s *story) checkOutWithTooLittle() {
 	b.See(site.Matter, "账户余额不足，请充值或者创建")
 	b.See(site.Matter, "¥100.00") // what is missing
 	b.See(site.Main, "¥105.00")
-	b.See(site.Main, "创建新的钱包")
+	b.See(site.CashierNew, "点击创建新的钱包")
 }
 
 func (s *story) topUpAndPay() {
@@ -200,6 +200,7 @@ func (s *story) seeStatement() {
 func (s *story) payFromNewWallet() {
 	b := s.tab
 	s.buyBasket()
+	b.Click(site.CashierNew)
 	b.Fill(site.Field(site.CashierCreate, "name"), "零花钱")
 	b.Fill(site.Field(site.CashierCreate, "amount"), "30.50")
 	b.Follow(site.Submit(site.CashierCreate))
