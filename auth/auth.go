@@ -36,7 +36,8 @@ type Sealer interface {
 	Open(purpose, sealed string) ([]byte, error)
 }
 
-// Limits are how often something may fail, or be done, in Window. 0 is no limit.
+// Limits are how often something may fail, or be done, in Window (0 is that of
+// DefaultLimits). A number of 0 is no limit.
 type Limits struct {
 	Window             time.Duration
 	FailuresPerUser    int // wrong passwords for one identifier
@@ -100,6 +101,9 @@ func New(c Config) *Service {
 	}
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits
+	}
+	if c.Limits.Window <= 0 {
+		c.Limits.Window = DefaultLimits.Window
 	}
 	s := &Service{
 		db:       c.DB,

@@ -174,6 +174,7 @@ func (g *Guard) logout(w http.ResponseWriter, r *http.Request) error {
 // backchannel is told by auth that a session of the market is over (OpenID Connect
 // Back-Channel Logout 1.0).
 func (g *Guard) backchannel(w http.ResponseWriter, r *http.Request) {
+	ops.Route(r.Context(), r.Pattern)
 	w.Header().Set("Cache-Control", "no-store")
 	form, err := web.Form(r)
 	if err != nil {

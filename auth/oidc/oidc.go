@@ -13,6 +13,7 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 
 	"jishi/auth"
+	"jishi/kit/ops"
 	"jishi/kit/web"
 )
 
@@ -75,6 +76,7 @@ func (p *Provider) Routes(mux *http.ServeMux) {
 // only refuses other methods.
 func only(next http.Handler, methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ops.Route(r.Context(), r.Pattern)
 		for _, m := range methods {
 			if r.Method == m {
 				next.ServeHTTP(w, r)
