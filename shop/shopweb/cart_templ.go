@@ -149,7 +149,7 @@ func cartContent(v cartView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</ul><div class=\"mt-6 flex flex-wrap items-center justify-end gap-4\"><p class=\"text-lg\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</ul><div class=\"mt-6 flex flex-wrap items-center justify-end gap-4\"><p class=\"flex items-baseline gap-2 text-lg\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

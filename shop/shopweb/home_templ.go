@@ -431,7 +431,7 @@ func newWalletForm(f walletForm) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		templ_7745c5c3_Err = ui.Field(ui.Input{
-			Name: "amount", Label: locale.T(ctx, "shop.home.wallet.amount"), Value: f.Amount, Prefix: "¥",
+			Name: "amount", Label: locale.T(ctx, "shop.home.wallet.amount"), Value: f.Amount, Prefix: f.Sign,
 			Error: f.Wrong.fields["amount"], InputMode: "decimal", Required: true,
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"jishi/auth/authclient"
 	"jishi/kit/database"
@@ -48,6 +49,7 @@ type formView struct {
 	Seen     string // the price as a decimal
 	Return   string // the page that it stands on
 	Quantity string
+	Labelled bool // there is room to show the field's label
 	Error    string
 }
 
@@ -87,9 +89,14 @@ func addForm(ctx context.Context, x shop.Product) formView {
 		Action:   "/products/" + url.PathEscape(string(x.ID)) + "/cart",
 		ID:       "add-" + string(x.ID),
 		Token:    web.FormToken(),
-		Return:   ui.From(ctx).Path,
 		Quantity: "1",
-	}
+	}.on(ui.From(ctx).Path)
+}
+
+// on is the form on that page.
+func (f formView) on(path string) formView {
+	f.Return, f.Labelled = path, strings.HasPrefix(path, "/products/")
+	return f
 }
 
 // imageURL is where a product's picture is.
@@ -243,8 +250,7 @@ func (p *pages) addToCart(w http.ResponseWriter, r *http.Request) error {
 		v.Add.Quantity, v.Add.Error = form.Get("quantity"), locale.Fault(ctx, fault.Of(refused))
 		return web.Render(w, r, status, productPage(v, ""))
 	}
-	f := addForm(ctx, x)
-	f.Return = back
+	f := addForm(ctx, x).on(back)
 	if refused != nil {
 		f.Quantity, f.Error = form.Get("quantity"), locale.Fault(ctx, fault.Of(refused))
 		return web.Render(w, r, status, addToCartForm(f))

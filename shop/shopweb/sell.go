@@ -27,6 +27,7 @@ type sellView struct {
 	Stored      string // name of a picture that is uploaded already
 	Preview     string
 	Price       string
+	Sign        string // of the currency
 	Stock       string
 	TakeDownURL string
 	Wrong       texts
@@ -78,6 +79,7 @@ func (p *pages) newSell(r *http.Request) sellView {
 		Action:  "/sell",
 		Submit:  locale.T(ctx, "shop.sell.submit"),
 		Token:   web.FormToken(),
+		Sign:    p.sign(ctx),
 	}
 }
 
@@ -141,6 +143,7 @@ func (p *pages) changing(r *http.Request) (sellView, error) {
 		Description: x.Description,
 		Preview:     thumbnailURL(x.Image),
 		Price:       x.Amount().String(),
+		Sign:        p.sign(ctx),
 		Stock:       strconv.FormatInt(x.Stock, 10),
 		TakeDownURL: path + "/takedown",
 	}

@@ -148,7 +148,7 @@ func sellPage(v sellView) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				templ_7745c5c3_Err = ui.Field(ui.Input{
-					Name: "price", Label: locale.T(ctx, "shop.price"), Value: v.Price, Prefix: "¥",
+					Name: "price", Label: locale.T(ctx, "shop.price"), Value: v.Price, Prefix: v.Sign,
 					Error: v.Wrong.fields["price"], InputMode: "decimal", Required: true,
 				}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {

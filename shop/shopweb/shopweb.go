@@ -14,6 +14,7 @@ import (
 
 	"jishi/kit/fault"
 	"jishi/kit/locale"
+	"jishi/kit/money"
 	"jishi/kit/ui"
 	"jishi/kit/web"
 	"jishi/pay/payclient"
@@ -124,6 +125,11 @@ func whole(text string) int64 {
 		return -1
 	}
 	return n
+}
+
+// sign is that of the market's currency, in front of amounts that are written.
+func (p *pages) sign(ctx context.Context) string {
+	return strings.Trim(locale.Money(ctx, money.Amount{Currency: p.shop.Currency()}), "0.,\u00a0 ")
 }
 
 const cartCookieLife = 30 * 24 * time.Hour
