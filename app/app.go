@@ -116,6 +116,7 @@ func (m *Market) open(ctx context.Context, module string, sets ...func(context.C
 			return nil, err
 		}
 	}
+	m.work = append(m.work, func(ctx context.Context) error { return m.tidy(ctx, module, db) })
 	return db, nil
 }
 

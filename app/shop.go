@@ -2,13 +2,9 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"time"
-
-	"gocloud.dev/blob/fileblob"
 
 	"jishi/auth/authguard"
 	"jishi/kit/database"
@@ -24,20 +20,6 @@ import (
 	"jishi/shop/shopweb"
 )
 
-// pictures is the store of uploaded pictures, files below the data directory.
-func (m *Market) pictures() (*picture.Store, error) {
-	dir := filepath.Join(m.conf.Data, "pictures")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("pictures: %w", err)
-	}
-	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{NoTempDir: true})
-	if err != nil {
-		return nil, fmt.Errorf("pictures: %w", err)
-	}
-	m.closers = append(m.closers, bucket.Close)
-	return picture.New(bucket), nil
-}
-
 // openShop opens and migrates the shop's database.
 func (m *Market) openShop(ctx context.Context) (*database.DB, error) {
 	return m.open(ctx, "shop", session.Migrate, shop.Migrate)
@@ -48,10 +30,11 @@ func (m *Market) mountShop(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pictures, err := m.pictures()
+	pictures, err := picture.Open(filepath.Join(m.conf.Data, "pictures"))
 	if err != nil {
 		return err
 	}
+	m.closers = append(m.closers, pictures.Close)
 	guard := m.guard("shop", "", db, "pay")
 	payURL := m.conf.Module("pay").URL
 	buyer := payclient.New(payURL, rest.Bearer(m.client(), guard.Token))

@@ -43,7 +43,7 @@ func (s *Service) once(ctx context.Context, w wish, result string, do func(conte
 			}
 			return do(ctx, tx)
 		})
-		if !database.Taken(err) {
+		if !database.Taken(err) || errors.Is(err, database.ErrUsed) {
 			break
 		}
 	}

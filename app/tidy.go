@@ -1,0 +1,35 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"jishi/kit/database"
+	"jishi/kit/session"
+)
+
+const (
+	tidyEvery = time.Hour
+	onceLife  = 30 * 24 * time.Hour // how long a used key is remembered
+)
+
+// tidy deletes what a module's database need not keep, until ctx ends: sessions that are
+// over, and old idempotency keys. Any number of replicas may do it.
+func (m *Market) tidy(ctx context.Context, module string, db *database.DB) error {
+	sessions := session.New(db, session.Config{})
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		ended, err := sessions.Sweep(ctx)
+		forgotten, onceErr := db.ForgetOnce(ctx, time.Now().Add(-onceLife))
+		m.log.Info("tidied", slog.String("module", module), slog.Int("sessions", ended), slog.Int("keys", forgotten),
+			slog.Any("err", errors.Join(err, onceErr)))
+	}
+}
