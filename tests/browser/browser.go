@@ -36,6 +36,7 @@ type Tab struct {
 	t        testing.TB
 	ctx      context.Context
 	script   bool
+	width    int64
 	problems problems
 }
 
@@ -100,8 +101,14 @@ func (b *Tab) Fatalf(format string, args ...any) {
 // Resize changes the window's width. A narrow one is a phone.
 func (b *Tab) Resize(width int64) {
 	b.t.Helper()
+	b.width = width
+	b.resize(width, 800)
+}
+
+func (b *Tab) resize(width, height int64) {
+	b.t.Helper()
 	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-		Width: width, Height: 800, DeviceScaleFactor: 1, Mobile: width < 600,
+		Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600,
 	})
 }
 

@@ -141,13 +141,11 @@ func (b *Tab) Prefer(scheme string) {
 	})
 }
 
-// Screenshot is the whole page, also what is below the window, as PNG.
+// Screenshot is the whole page as PNG, in a window as high as the page: what sticks to the
+// window's edge covers nothing.
 func (b *Tab) Screenshot() []byte {
 	b.t.Helper()
-	size := Ask[[]float64](b, `[innerWidth, Math.max(innerHeight, document.documentElement.scrollHeight)]`)
-	beyond := true
-	return call(b, page.CaptureScreenshot, page.CaptureScreenshotParams{
-		CaptureBeyondViewport: &beyond,
-		Clip:                  &page.Viewport{Width: size[0], Height: size[1], Scale: 1},
-	}).Data
+	b.resize(b.width, Ask[int64](b, "Math.max(innerHeight, document.documentElement.scrollHeight)"))
+	defer b.Resize(b.width)
+	return call(b, page.CaptureScreenshot, page.CaptureScreenshotParams{}).Data
 }

@@ -1,6 +1,13 @@
 package pages_test
 
-import "strconv"
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"jishi/tests/browser"
+)
 
 func (v variant) String() string {
 	s := strconv.FormatInt(v.width, 10) + "-" + v.lang
@@ -52,3 +59,24 @@ const inspect = `(() => {
 	for (const e of document.querySelectorAll("table")) if (!e.caption && !e.getAttribute("aria-label")) wrong.push("a table has no caption: " + name(e));
 	return wrong;
 })()`
+
+// bad has one of each fault.
+const bad = `<!doctype html><html><body><h1>a</h1><h1>b</h1><h3>c</h3>
+<div id="x" style="width:2000px">wide</div><p id="x"></p>
+<input name="n"><input name="m" aria-label="m" aria-describedby="nowhere"><button></button><a href="#" tabindex="3">a</a>
+<img src="data:,"><table><tr><td></td></tr></table></body></html>`
+
+// What TestPages looks for is found where it is.
+func TestFaultsAreFound(t *testing.T) {
+	b := browser.Open(t, browser.Config{Width: 375})
+	b.Go("data:text/html," + url.PathEscape(bad))
+	found := strings.Join(browser.Ask[[]string](b, inspect), "\n")
+	for _, fault := range []string{
+		"pixels wide in", "html has no lang", "it has no title", "it has 2 h1", "no main", "skips a level", "an input has no label",
+		"nothing says what this does", "no alt", "the id x stands twice", "described by what isn't there", "inline style", "tabindex above 0", "no caption",
+	} {
+		if !strings.Contains(found, fault) {
+			t.Errorf("%q was not found, only:\n%s", fault, found)
+		}
+	}
+}
