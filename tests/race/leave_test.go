@@ -57,7 +57,35 @@ func TestABuyerLeaves(t *testing.T) {
 			return err
 		})
 		t.Logf("of %d purchases %d were left; the orders are %s", purchases, gone, before)
+		comeBack(t, buyer)
+		if state, err := agree(t, buyer, wallet.ID); err != nil || state[shopclient.Pending] > 0 {
+			t.Errorf("when the buyer has come back: %v, %v; want no pending orders", state, err)
+		}
 	})
+}
+
+// comeBack finds that every order that was left before it was paid can be paid, or called
+// off.
+func comeBack(t *testing.T, buyer *harness.Person) {
+	t.Helper()
+	ends := []struct {
+		state string
+		call  func(id string) (shopclient.Order, error)
+	}{
+		{shopclient.Paid, func(id string) (shopclient.Order, error) { return buyer.Shop.Pay(t.Context(), id, "") }},
+		{shopclient.Canceled, func(id string) (shopclient.Order, error) { return buyer.Shop.Cancel(t.Context(), id) }},
+	}
+	left := 0
+	for _, o := range buyer.Orders(t) {
+		if o.State != shopclient.Pending {
+			continue
+		}
+		end := ends[left%len(ends)]
+		left++
+		if got, err := end.call(o.ID); err != nil || got.State != end.state {
+			t.Errorf("order %s: got %s, %v; want %s", o.ID, got.State, err, end.state)
+		}
+	}
 }
 
 // agree compares what the shop calls paid with what was taken from the wallet. It gives
