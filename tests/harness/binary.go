@@ -24,6 +24,7 @@ var build = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(dir, "jishi")
 	out, err := exec.Command("go", "build", "-o", path, "jishi/cmd/jishi").CombinedOutput()
 	if err != nil {
+		_ = os.RemoveAll(dir)
 		return "", fmt.Errorf("build the program: %w\n%s", err, out)
 	}
 	return path, nil
