@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -22,12 +21,6 @@ func (b *Tab) Go(address string) {
 			b.t.Fatalf("load %s: %s", address, r.ErrorText)
 		}
 	})
-}
-
-// Reload loads the page again.
-func (b *Tab) Reload() {
-	b.t.Helper()
-	b.leave(func() { call(b, page.Reload, page.ReloadParams{}) })
 }
 
 // Follow clicks on what leads to another page, and waits for that.
@@ -136,29 +129,6 @@ func (b *Tab) Fill(selector, text string) {
 	if got := b.Value(selector); got != text {
 		b.t.Fatalf("fill in %s: got %q, want %q", selector, got, text)
 	}
-}
-
-// Choose picks the option of a select whose text contains text.
-func (b *Tab) Choose(selector, text string) {
-	b.t.Helper()
-	b.until(func() error {
-		no, err := evaluate[string](b, fmt.Sprintf(`((selector, text) => {
-			const e = document.querySelector(selector);
-			if (!e) return "it is not there";
-			const o = [...e.options].find(o => o.text.includes(text));
-			if (!o) return "no option says " + text;
-			e.value = o.value;
-			e.dispatchEvent(new Event("change", {bubbles: true}));
-			return "";
-		})(%q, %q)`, selector, text))
-		if err == nil && no != "" {
-			err = errors.New(no)
-		}
-		if err != nil {
-			return fmt.Errorf("choose in %s: %w", selector, err)
-		}
-		return nil
-	})
 }
 
 // Upload puts a file into an input.

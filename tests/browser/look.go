@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 )
 
@@ -133,19 +132,18 @@ func Ask[T any](b *Tab, script string) T {
 	return out
 }
 
-// Prefer makes the device prefer "light" or "dark".
-func (b *Tab) Prefer(scheme string) {
-	b.t.Helper()
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-	})
-}
-
 // Screenshot is the whole page as PNG, in a window as high as the page: what sticks to the
 // window's edge covers nothing.
 func (b *Tab) Screenshot() []byte {
 	b.t.Helper()
 	b.resize(b.width, Ask[int64](b, "Math.max(innerHeight, document.documentElement.scrollHeight)"))
 	defer b.Resize(b.width)
+	b.until(func() error { // what opens or turns up is shown when it has
+		n, err := evaluate[int](b, `document.getAnimations().filter(a => a.playState === "running" && a.effect.getComputedTiming().endTime !== Infinity).length`)
+		if err == nil && n > 0 {
+			err = fmt.Errorf("%d parts of the page are still moving", n)
+		}
+		return err
+	})
 	return call(b, page.CaptureScreenshot, page.CaptureScreenshotParams{}).Data
 }

@@ -28,7 +28,7 @@ type Market struct {
 	common []string // settings of the modules' databases and addresses, for commands
 }
 
-// part is a process and what is needed to start it again.
+// part is a process of a market.
 type part struct {
 	modules []string
 	address string
@@ -90,12 +90,6 @@ func (m *Market) flags(p *part) []string {
 func (m *Market) Stop(t testing.TB, module string) {
 	t.Helper()
 	m.part(module).process.Stop(t)
-}
-
-// StartAgain runs the stopped process of a module again, at the same address.
-func (m *Market) StartAgain(t testing.TB, module string) {
-	t.Helper()
-	m.run(t, m.part(module))
 }
 
 // Process is the one that runs a module.

@@ -124,14 +124,6 @@ func (p *Process) Stop(t testing.TB) {
 	}
 }
 
-// Kill ends the process at once, as a power failure would.
-func (p *Process) Kill(t testing.TB) {
-	t.Helper()
-	p.signal(t, syscall.SIGKILL)
-	<-p.exited
-	p.err = nil // as was asked for
-}
-
 // signal goes to the whole group of the process.
 func (p *Process) signal(t testing.TB, s syscall.Signal) {
 	t.Helper()

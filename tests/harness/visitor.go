@@ -103,15 +103,6 @@ type Form struct {
 	Fields url.Values
 }
 
-// Clone is the same form, to be filled in differently.
-func (f Form) Clone() Form {
-	c := Form{f.Action, url.Values{}}
-	for k, v := range f.Fields {
-		c.Fields[k] = append([]string(nil), v...)
-	}
-	return c
-}
-
 // Form finds a form by its selector, "#" and its id.
 func (p *Page) Form(t testing.TB, selector string) Form {
 	t.Helper()

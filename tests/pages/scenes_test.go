@@ -109,14 +109,25 @@ func furnish(t *testing.T) []act {
 	}
 }
 
-// abandon makes a market of three processes and ends auth.
+// abandon makes markets of three processes, of which one has ended.
 func abandon(t *testing.T) []act {
-	m := harness.Start(t, harness.Config{Split: true})
-	m.Register(t, newcomer, "小新")
-	m.Stop(t, "auth")
-	return []act{{m, "", []scene{
-		{"error-503", m.Shop + site.CartPath, 503, nil},
-	}}}
+	noAuth, noPay := harness.Start(t, harness.Config{Split: true}), harness.Start(t, harness.Config{Split: true})
+	noAuth.Stop(t, "auth")
+	noPay.Register(t, newcomer, "小新")
+	teapot := noPay.Register(t, seller, "青瓷坊").Offer(t, "青花茶壶", "45", 50)
+	noPay.Stop(t, "pay")
+	return []act{
+		{noAuth, "", []scene{
+			{"error-503", noAuth.Shop + site.CartPath, 503, nil},
+		}},
+		{noPay, newcomer, []scene{
+			{"home-pay-away", noPay.Shop + site.HomePath, 0, nil},
+			{"order-pay-away", noPay.Shop + site.ProductsPath, 0, func(b *browser.Tab) {
+				b.Follow(site.Submit(site.Buy(teapot.ID)))
+				b.At(site.OrderPath)
+			}},
+		}},
+	}
 }
 
 // furniture is what the pages of a furnished market are about.

@@ -44,7 +44,6 @@ const (
 	Preferences = "header details:has(form.preferences) > summary"
 	Search      = `header input[name="q"]`
 	SearchGo    = "header form[role=search] button"
-	Dock        = "nav.dock"
 )
 
 // Language is the button that chooses one, "zh" or "en".
@@ -132,12 +131,10 @@ const (
 
 // P9: wallets, and the statement of one.
 const (
-	Wallets       = "#wallets"
 	Wallet        = "#wallets .wallet"
 	WalletLink    = "#wallets .wallet h2 a"
 	WalletNumber  = "#wallets .wallet .number"
 	WalletBalance = "main .balance"
-	WalletTopUp   = "form.topup"
 	Entry         = "#entries tr.entry"
 )
 
