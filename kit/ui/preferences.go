@@ -2,7 +2,6 @@ package ui
 
 import (
 	"net/http"
-	"strings"
 
 	"jishi/kit/locale"
 )
@@ -30,7 +29,7 @@ func Preferences(secure bool) http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		w.Header().Set("Location", localPath(r.PostFormValue("return")))
+		w.Header().Set("Location", LocalPath(r.PostFormValue("return"), "/"))
 		w.WriteHeader(http.StatusSeeOther)
 	})
 }
@@ -40,18 +39,4 @@ func keep(w http.ResponseWriter, name, value string, secure bool) {
 		Name: name, Value: value, Path: "/", MaxAge: yearSeconds,
 		HttpOnly: true, Secure: secure, SameSite: http.SameSiteLaxMode,
 	})
-}
-
-// localPath is p if it leads to a page of this origin, else "/". Browsers read
-// "//host", "/\host" and a tab or newline between the slashes as another origin.
-func localPath(p string) string {
-	if !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") || strings.ContainsAny(p, "\\\x7f") {
-		return "/"
-	}
-	for _, c := range []byte(p) {
-		if c < ' ' {
-			return "/"
-		}
-	}
-	return p
 }

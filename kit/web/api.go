@@ -43,6 +43,8 @@ func NewAPI(mux *http.ServeMux, prefix, title string) huma.API {
 	c.DocsPath = ""     // huma's document loads scripts from elsewhere
 	c.CreateHooks = nil // no $schema members in answers
 	c.Transformers = []huma.Transformer{problems}
+	reader := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: readJSON}
+	c.Formats = map[string]huma.Format{"application/json": reader, "json": reader}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
 	}
@@ -66,7 +68,11 @@ func Register[I, O any](api huma.API, op huma.Operation, handle func(context.Con
 	route := op.Method + " " + op.Path
 	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
 		ops.Route(ctx, route)
-		out, err := handle(ctx, in)
+		var out *O
+		err := checkInput(in)
+		if err == nil {
+			out, err = handle(ctx, in)
+		}
 		if err != nil {
 			f := fault.Of(err)
 			ops.Note(ctx, slog.String("err", err.Error()))

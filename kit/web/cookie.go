@@ -2,9 +2,10 @@ package web
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
+
+	"jishi/kit/ui"
 )
 
 // Cookies sets cookies as this deployment needs them: HttpOnly and SameSite=Lax; on
@@ -51,18 +52,6 @@ func (c Cookies) Get(r *http.Request, name string) string {
 	return cookie.Value
 }
 
-// LocalPath is path when it leads to a page of this origin, or else fallback. It is
-// what every "return to" parameter goes through: //host, \host, schemes and control
-// characters are somebody else's address to some browser.
-func LocalPath(path, fallback string) string {
-	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, func(r rune) bool {
-		return r < ' ' || r == 0x7f || r == '\\'
-	}) {
-		return fallback
-	}
-	u, err := url.Parse(path)
-	if err != nil || u.IsAbs() || u.Host != "" || strings.HasPrefix(u.Path, "//") {
-		return fallback
-	}
-	return path
-}
+// LocalPath is path when it leads to a page of this origin, or else fallback: every
+// "return to" parameter goes through it.
+func LocalPath(path, fallback string) string { return ui.LocalPath(path, fallback) }

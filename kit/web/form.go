@@ -44,7 +44,7 @@ func Form(r *http.Request) (url.Values, error) {
 	if err != nil {
 		return nil, errMalformed.Because(err)
 	}
-	return r.PostForm, nil
+	return r.PostForm, checkFields(r.PostForm)
 }
 
 // TokenOf is the one-time token of a form that came back, or ErrToken.

@@ -54,6 +54,10 @@ func Protect(friends []string, secure bool, bypass ...string) func(http.Handler)
 				limit = maxFile
 			}
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
+			if err := readable(r.URL); err != nil {
+				Refuse(w, r, err)
+				return
+			}
 			next.ServeHTTP(w, r)
 		})
 	}
