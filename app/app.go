@@ -158,6 +158,7 @@ func (m *Market) wrap() error {
 	h = ui.Middleware(m.site())(h)
 	h = texts.Middleware(h)
 	h = ops.Requests(m.log, m.metrics)(h)
+	h = web.ClientAddress(m.conf.Proxies())(h)
 	m.Handler = gzhttp.GzipHandler(h)
 	return nil
 }
@@ -188,10 +189,10 @@ func (m *Market) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// ready tells whether every database answers.
+// ready tells whether every database answers and can be written.
 func (m *Market) ready(ctx context.Context) error {
 	for _, s := range m.stores {
-		if err := s.db.Ping(ctx); err != nil {
+		if err := s.db.Ready(ctx); err != nil {
 			return fmt.Errorf("%s database: %w", s.module, err)
 		}
 	}

@@ -43,10 +43,11 @@ type Limits struct {
 	FailuresPerUser    int // wrong passwords for one identifier
 	FailuresPerAddress int // wrong passwords from one network address
 	NewUsersPerAddress int
+	AtOncePerAddress   int // logins and registrations under way from one network address
 }
 
 // DefaultLimits stop guessing and let an office behind one address work.
-var DefaultLimits = Limits{Window: 10 * time.Minute, FailuresPerUser: 30, FailuresPerAddress: 600, NewUsersPerAddress: 2000}
+var DefaultLimits = Limits{Window: 10 * time.Minute, FailuresPerUser: 30, FailuresPerAddress: 600, NewUsersPerAddress: 2000, AtOncePerAddress: 64}
 
 // Config is what auth needs. Zero values of Cost, Queue, Patience, Region, Limits and
 // Now mean the defaults.
@@ -76,6 +77,7 @@ type Service struct {
 	clients  map[string]Client
 	region   string
 	limits   Limits
+	crowd    *crowd
 	hasher   *hasher
 	keys     *keyRing
 	notify   func(ctx context.Context, url, logoutToken string) error
@@ -113,6 +115,7 @@ func New(c Config) *Service {
 		clients:  map[string]Client{},
 		region:   c.Region,
 		limits:   c.Limits,
+		crowd:    newCrowd(c.Limits.AtOncePerAddress),
 		hasher:   newHasher(c.Cost, c.Queue, c.Patience),
 		keys:     &keyRing{db: c.DB, sealer: c.Sealer, now: c.Now},
 		notify:   c.Notify,

@@ -65,6 +65,11 @@ func (s *Service) Register(ctx context.Context, in Registration) (authclient.Use
 	if err := errors.Join(err, checkPassword(in.Password), checkRepeat(in), nameErr); err != nil {
 		return authclient.User{}, err
 	}
+	leave, err := s.crowd.enter(in.Address)
+	if err != nil {
+		return authclient.User{}, err
+	}
+	defer leave()
 	before, used, err := s.registered(ctx, in, who)
 	if err != nil || used {
 		return before, err
@@ -152,6 +157,11 @@ func (s *Service) Check(ctx context.Context, typed, password, address string) (a
 	if err != nil {
 		who = identifier(typed) // nobody has it; the limits count it all the same
 	}
+	leave, err := s.crowd.enter(address)
+	if err != nil {
+		return authclient.User{}, err
+	}
+	defer leave()
 	failures := s.failures(who, address)
 	if err := s.spend(ctx, failures...); err != nil {
 		return authclient.User{}, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -20,9 +21,10 @@ var Modules = []string{"auth", "pay", "shop"}
 
 // Config with its defaults is a working market.
 type Config struct {
-	Listen    string `default:"127.0.0.1:8080" help:"Address of pages and APIs."`
-	BaseURL   string `default:"http://localhost:8080" help:"What browsers call us; redirects and tokens are made from it, never from the Host header."`
-	OpsListen string `help:"Private address of health, readiness, metrics and profiles; none when empty."`
+	Listen         string   `default:"127.0.0.1:8080" help:"Address of pages and APIs."`
+	BaseURL        string   `default:"http://localhost:8080" help:"What browsers call us; redirects and tokens are made from it, never from the Host header."`
+	TrustedProxies []string `help:"Networks (CIDR) of the reverse proxies in front, whose X-Forwarded-For says who a request comes from; none by default."`
+	OpsListen      string   `help:"Private address of health, readiness, metrics and profiles; none when empty."`
 
 	Data       string `default:"./data" help:"Directory of the databases, pictures and keys."`
 	SecretFile string `help:"File of the market's secrets, a base64 line each, newest first; services that work together share it. Made at the first start. Default: secret in the data directory."`
@@ -61,6 +63,18 @@ func (c *Config) Module(name string) Module {
 	return m
 }
 
+// Proxies is TrustedProxies as networks; those that are none are left out, since Validate
+// names them.
+func (c *Config) Proxies() []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if p, err := netip.ParsePrefix(text); err == nil {
+			all = append(all, p.Masked())
+		}
+	}
+	return all
+}
+
 // Secrets is the path of the secret file.
 func (c *Config) Secrets() string {
 	if c.SecretFile != "" {
@@ -80,6 +94,11 @@ func (c *Config) Validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.OpsListen); c.OpsListen != "" && err != nil {
 		wrong("ops-listen", c.OpsListen, "host:port")
+	}
+	for _, text := range c.TrustedProxies {
+		if _, err := netip.ParsePrefix(text); err != nil {
+			wrong("trusted-proxies", text, "networks such as 10.0.0.0/8 or 192.0.2.7/32")
+		}
 	}
 	if !origin(c.BaseURL) {
 		wrong("base-url", c.BaseURL, "http(s)://host without a path")

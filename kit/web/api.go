@@ -2,10 +2,12 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,87 +28,151 @@ var (
 
 // IdempotencyKey is embedded in the input of calls that create.
 type IdempotencyKey struct {
-	Key string `header:"Idempotency-Key" maxLength:"128" doc:"the same key again gives the first answer again, without a second effect"`
+	Key string `header:"Idempotency-Key" maxLength:"128" example:"8c1f6d0e" doc:"The same key with the same request again gives the first answer again, without a second effect; with another request it is refused. Keys are the caller's own: two users may use the same."`
 }
 
 // PageQuery is embedded in the input of lists.
 type PageQuery struct {
-	Cursor string `query:"cursor" maxLength:"256" doc:"where to go on: next of the page before"`
-	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20"`
+	Cursor string `query:"cursor" maxLength:"256" doc:"Where to go on: next of the page before."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"How many items at most."`
 }
 
-// NewAPI adds an API to mux. Its OpenAPI 3.1 document is at prefix/openapi.json.
-func NewAPI(mux *http.ServeMux, prefix, title string) huma.API {
-	c := huma.DefaultConfig(title, "1")
-	c.OpenAPIPath = prefix + "/openapi"
-	c.SchemasPath = prefix + "/schemas"
-	c.DocsPath = ""     // huma's document loads scripts from elsewhere
+// About is what a document says of its API as a whole.
+type About struct {
+	Prefix      string // of its addresses, "/pay/api": the document is at Prefix/openapi.json, for people at Prefix/docs
+	Title       string
+	Description string // Markdown
+	Groups      []Group
+	// Token are the refusals of a bearer token, which every call that takes one has.
+	Token []*fault.Error
+}
+
+// Group is calls that belong together, in the order in which they are shown.
+type Group struct{ Name, Description string }
+
+// API is a module's calls, with their document.
+type API struct {
+	huma  huma.API
+	token []*fault.Error
+}
+
+// NewAPI adds an API to mux, with its OpenAPI 3.1 document and the page that shows it.
+func NewAPI(mux *http.ServeMux, about About) *API {
+	c := huma.DefaultConfig(about.Title, "1")
+	c.Info.Description = about.Description
+	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.Servers = []*huma.Server{{URL: "/", Description: "the service that this document came from"}}
+	for _, g := range about.Groups {
+		c.Tags = append(c.Tags, &huma.Tag{Name: g.Name, Description: g.Description})
+	}
+	c.OpenAPIPath = about.Prefix + "/openapi"
+	c.SchemasPath = about.Prefix + "/schemas"
+	c.DocsPath = ""     // huma's page loads scripts from elsewhere; ours is in apidoc.go
 	c.CreateHooks = nil // no $schema members in answers
 	c.Transformers = []huma.Transformer{problems}
-	reader := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: readJSON}
-	c.Formats = map[string]huma.Format{"application/json": reader, "json": reader}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"bearer": {Type: "http", Scheme: "bearer", BearerFormat: "JWT"},
+		bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of auth's for this service: by the authorization code flow, or `jishi token` for scripts."},
 	}
-	c.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[money.Amount](), reflect.TypeFor[amount]())
-	return humago.New(mux, c)
+	schemas := c.Components.Schemas
+	schemas.RegisterTypeAlias(reflect.TypeFor[money.Amount](), reflect.TypeFor[amount]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[money.Input](), reflect.TypeFor[amountInput]())
+	a := &API{huma: humago.New(mux, c), token: about.Token}
+	mux.Handle("GET "+about.Prefix+DocsPath, Page(a.docs))
+	return a
 }
 
-// amount describes a money.Amount as it travels, which its Go fields don't.
-type amount struct {
-	Amount   string `json:"amount" example:"12.00" doc:"decimal, with the currency's decimals"`
-	Currency string `json:"currency" example:"CNY" doc:"ISO 4217"`
+// bearer names the one way to say who calls.
+const bearer = "bearer"
+
+// Call describes a call. Refuses lists what its rule may refuse; what every call with
+// such an input may refuse is added to the document by itself.
+type Call struct {
+	ID, Group            string
+	Method, Path         string // the whole path
+	Summary, Description string
+	Open                 bool // needs no token
+	Status               int  // when all went well; 0 is 200, or 204 without a body
+	Refuses              []*fault.Error
+
+	MaxBody int64    // bytes; 0 is a megabyte
+	Media   []string // of a body that is a file
 }
 
 // Register adds a call. Its handler returns refusals or errors as they are; what the
 // client reads is the problem document of kit/fault, and the cause goes to the
 // request's log line.
-func Register[I, O any](api huma.API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	if op.OperationID == "" {
-		op.OperationID = operationID(op)
-	}
-	route := op.Method + " " + op.Path
-	huma.Register(api, op, func(ctx context.Context, in *I) (*O, error) {
+func Register[I, O any](a *API, c Call, handle func(context.Context, *I) (*O, error)) {
+	op := c.operation()
+	op.Responses = refusals(a, append(c.always(a, reflect.TypeFor[I]()), c.Refuses...))
+	documented := op.Responses // huma adds the good one
+	route := c.Method + " " + c.Path
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		ops.Route(ctx, route)
-		var out *O
-		err := checkInput(in)
+		out, err := handle(ctx, in)
 		if err == nil {
-			out, err = handle(ctx, in)
+			return out, nil
 		}
-		if err != nil {
-			f := fault.Of(err)
-			ops.Note(ctx, slog.String("err", err.Error()))
-			return nil, problem{f.Kind, fault.Problem(err)}
+		f := fault.Of(err)
+		ops.Note(ctx, slog.String("err", err.Error()))
+		if documented[strconv.Itoa(f.Kind.Status())] == nil {
+			ops.Note(ctx, slog.Bool("undocumented", true)) // a client that was generated has no name for it
 		}
-		return out, nil
+		return nil, problem{f, fault.Problem(err)}
 	})
+	forget(a.huma.OpenAPI().Components.Schemas)
 }
 
-// operationID names a call after its method and path: get-api-v1-orders-id.
-func operationID(op huma.Operation) string {
-	words := strings.FieldsFunc(op.Path, func(r rune) bool { return strings.ContainsRune("/{}", r) })
-	return strings.ToLower(op.Method) + "-" + strings.Join(words, "-")
+func (c Call) operation() huma.Operation {
+	op := huma.Operation{
+		OperationID: c.ID, Method: c.Method, Path: c.Path, Summary: c.Summary, Description: c.Description,
+		DefaultStatus: c.Status, Tags: []string{c.Group}, MaxBodyBytes: c.MaxBody,
+		Security: []map[string][]string{},
+	}
+	if !c.Open {
+		op.Security = []map[string][]string{{bearer: {}}}
+	}
+	if len(c.Media) > 0 {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
+		for _, media := range c.Media {
+			op.RequestBody.Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+		}
+	}
+	return op
 }
 
 // problem is a refusal in the form that huma answers with.
 type problem struct {
-	kind fault.Kind
-	doc  map[string]any
+	f   *fault.Error
+	doc map[string]any
 }
 
 func (p problem) Error() string             { return fmt.Sprint(p.doc["detail"]) }
-func (p problem) GetStatus() int            { return p.kind.Status() }
+func (p problem) GetStatus() int            { return p.f.Kind.Status() }
 func (p problem) ContentType(string) string { return fault.ContentType }
-func (p problem) GetHeaders() http.Header   { return refusalHeaders(p.kind) }
+func (p problem) GetHeaders() http.Header   { return refusalHeaders(p.f) }
 
-// refusalHeaders are those that belong to a kind wherever it is answered.
-func refusalHeaders(k fault.Kind) http.Header {
+// Members of a refusal of the kind Limited that become headers.
+const (
+	RetryAfter = "retry_after" // seconds, an int
+	LimitOf    = "limit"       // how many in a window, an int
+)
+
+// refusalHeaders are those that belong to a refusal wherever it is answered.
+func refusalHeaders(f *fault.Error) http.Header {
 	h := http.Header{}
-	switch k {
+	switch f.Kind {
 	case fault.Unauthenticated:
 		h.Set("WWW-Authenticate", "Bearer")
 	case fault.Busy, fault.Limited:
 		h.Set("Retry-After", "2")
+	}
+	if after, ok := f.Extra[RetryAfter].(int); ok {
+		h.Set("Retry-After", strconv.Itoa(after))
+		if limit, ok := f.Extra[LimitOf].(int); ok {
+			h.Set("RateLimit-Limit", strconv.Itoa(limit))
+			h.Set("RateLimit-Remaining", "0")
+			h.Set("RateLimit-Reset", strconv.Itoa(after))
+		}
 	}
 	return h
 }
@@ -125,7 +191,7 @@ func problems(_ huma.Context, _ string, v any) (any, error) {
 	return v, nil
 }
 
-func shapeFault(m *huma.ErrorModel) *fault.Error {
+func shapeFault(m *huma.ErrorModel) error {
 	var f *fault.Error
 	switch fault.KindOf(m.Status) {
 	case fault.TooLarge:
@@ -138,12 +204,15 @@ func shapeFault(m *huma.ErrorModel) *fault.Error {
 			f = errMedia
 		}
 	}
-	if len(m.Errors) > 0 {
-		d := m.Errors[0]
+	var all []error
+	for _, d := range m.Errors {
 		_, field, _ := strings.Cut(d.Location, ".") // "body.price" -> "price"
-		f = f.On(field).With("reason", d.Message)
+		all = append(all, f.On(field).With("reason", d.Message))
 	}
-	return f
+	if len(all) == 0 {
+		return f
+	}
+	return errors.Join(all...)
 }
 
 // WriteProblem answers with the refusal in err, for what is refused before a route
@@ -151,7 +220,7 @@ func shapeFault(m *huma.ErrorModel) *fault.Error {
 func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	f := fault.Of(err)
 	ops.Note(r.Context(), slog.String("err", err.Error()))
-	for k, v := range refusalHeaders(f.Kind) {
+	for k, v := range refusalHeaders(f) {
 		w.Header()[k] = v
 	}
 	w.Header().Set("Content-Type", fault.ContentType)

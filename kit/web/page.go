@@ -28,7 +28,7 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ops.Note(r.Context(), slog.String("err", err.Error()))
 	f := fault.Of(err)
-	for k, v := range refusalHeaders(f.Kind) {
+	for k, v := range refusalHeaders(f) {
 		w.Header()[k] = v
 	}
 	if err := Render(w, r, f.Kind.Status(), refusal(r, f)); err != nil {
