@@ -9,8 +9,10 @@
 //     a time, so a transaction begins by taking the lock; elsewhere it is READ
 //     COMMITTED, and what must not change between reading and writing is read
 //     through [ForUpdate] or changed by a conditional statement ([Changed]).
-//   - A failure that users can do something about is a refusal: [ErrBusy] and
-//     [ErrUnavailable] say that nothing happened, [ErrUnknown] that it may have.
+//   - A failure that users can do something about is a refusal: [ErrBusy],
+//     [ErrUnavailable] and [ErrFull] say that nothing happened, [ErrUnknown] that it
+//     may have. None of them needs a restart: when the server or the space is back, so is
+//     the DB.
 //   - Text comes back as it was written if it is valid UTF-8 without NUL; keys are
 //     compared byte by byte where the migration declares them VARBINARY (BLOB or
 //     TEXT on SQLite).
@@ -23,6 +25,7 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
@@ -35,6 +38,8 @@ type DB struct {
 
 	// slow gives a pool whose statements may take as long as they need.
 	slow func() (*sql.DB, error)
+
+	full atomic.Bool // the last write found no space; see Ready
 }
 
 // Open connects to the database at url:
@@ -42,7 +47,8 @@ type DB struct {
 //	sqlite:data/shop.db               a file; it and its folder are made if absent
 //	mysql://user:pass@host:3306/name  MariaDB, MySQL or TiDB; ?tls=true for TLS
 //
-// It refuses with [ErrUnavailable] when nobody answers there.
+// It refuses with [ErrUnavailable] when no server answers there, which may be different
+// the next time. A file that can't be opened or written is an error.
 func Open(ctx context.Context, url string) (*DB, error) {
 	kind, rest, found := strings.Cut(url, ":")
 	var db *DB
@@ -56,7 +62,10 @@ func Open(ctx context.Context, url string) (*DB, error) {
 		return nil, fmt.Errorf("database url %q: want sqlite:FILE or mysql://USER:PASSWORD@HOST:PORT/NAME", hidePassword(url))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", hidePassword(url), refusal(err))
+		if kind == "mysql" {
+			err = refusal(err)
+		}
+		return nil, fmt.Errorf("open database %s: %w", hidePassword(url), err)
 	}
 	if err := db.Ping(ctx); err != nil {
 		return nil, fmt.Errorf("open database %s: %w", hidePassword(url), joinClose(err, db))
@@ -88,6 +97,15 @@ func (db *DB) Ping(ctx context.Context) error {
 		return refusal(err)
 	}
 	return refusal(db.read.PingContext(ctx))
+}
+
+// Ready tells whether the database answers and, when the last write had no space, whether
+// there is some again.
+func (db *DB) Ready(ctx context.Context) error {
+	if err := db.Ping(ctx); err != nil || !db.full.Load() {
+		return err
+	}
+	return db.findSpace(ctx) // the flag falls with the first write that succeeds
 }
 
 // NewSelect starts a query outside of any transaction. On SQLite it runs beside

@@ -19,6 +19,7 @@ import (
 var (
 	ErrBusy        = fault.New(fault.Busy, "database.busy", "Too much is going on at once; nothing has changed. Please try again.")
 	ErrUnavailable = fault.New(fault.Busy, "database.unavailable", "The database can't be reached; nothing has changed. Please try again later.")
+	ErrFull        = fault.New(fault.Busy, "database.full", "The market's storage is full; nothing has changed. Please try again later.")
 	ErrUnknown     = fault.New(fault.Unknown, "database.unknown", "It isn't known whether this was done. Please look before you try again.")
 )
 
@@ -123,8 +124,10 @@ func refusal(err error) error {
 		return err
 	}
 	switch troubleOf(err) {
-	case conflict, full:
+	case conflict:
 		return ErrBusy.Because(err)
+	case full:
+		return ErrFull.Because(err)
 	case away:
 		return ErrUnavailable.Because(err)
 	default:

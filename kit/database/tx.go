@@ -25,7 +25,8 @@ const (
 //
 // fn may run more than once: it touches nothing but tx and its own variables, and
 // makes no calls to the outside. A conflict with other transactions that stays is
-// [ErrBusy], a database that is away [ErrUnavailable]; both say that nothing happened.
+// [ErrBusy], a database that is away [ErrUnavailable], a disk without space [ErrFull]; all
+// say that nothing happened.
 // [ErrUnknown] says that the connection was lost while committing: whether it
 // happened must be looked up.
 func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
@@ -46,6 +47,9 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 			continue
 		}
 		break
+	}
+	if err == nil || troubleOf(err) == full {
+		db.full.Store(err != nil)
 	}
 	// Without an effect and out of time: that is what busy means to a user.
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -40,15 +40,19 @@ func MariaDB(tb testing.TB) string {
 			tb.Errorf("drop database: %v", err)
 		}
 	})
-	return fmt.Sprintf("mysql://root@%s/%s", s.addr, name)
+	return s.url(name)
 }
 
 type mariadb struct {
+	dir       string // of its data
 	addr      string
 	admin     *sql.DB
 	databases atomic.Int64
-	alive     io.WriteCloser // held open for as long as this process lives; see guardian
+	alive     io.WriteCloser // held open for as long as the server shall live; see guardian
+	guardian  *exec.Cmd
 }
+
+func (s *mariadb) url(name string) string { return fmt.Sprintf("mysql://root@%s/%s", s.addr, name) }
 
 // server is this process's MariaDB.
 var server = sync.OnceValues(func() (*mariadb, error) {
@@ -56,7 +60,10 @@ var server = sync.OnceValues(func() (*mariadb, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := start(dir)
+	s, err := install(dir)
+	if err == nil {
+		err = s.start(dir)
+	}
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -65,26 +72,20 @@ var server = sync.OnceValues(func() (*mariadb, error) {
 
 // guardian is a shell that starts the server and waits for the end of its input, a
 // pipe that the test process never writes to: the kernel closes it when that process
-// ends, be it by a panic or a kill. Then the guardian ends the server and removes its
-// folder, "$1". The rest of its arguments are the server's command line.
+// ends, be it by a panic or a kill. Then the guardian kills the server and removes the
+// folder "$1", if one is named. The rest of its arguments are the server's command line.
 const guardian = `
 dir=$1; shift
 "$@" </dev/null &
 cat >/dev/null
 kill -9 $!
 wait
-rm -rf "$dir"
+[ -z "$dir" ] || rm -rf "$dir"
 `
 
-func start(dir string) (*mariadb, error) {
-	install, err := exec.LookPath("mariadb-install-db")
-	if err != nil {
-		return nil, err
-	}
-	daemon, err := exec.LookPath("mariadbd")
-	if err != nil {
-		daemon, err = exec.LookPath("/usr/sbin/mariadbd") // not on everyone's path
-	}
+// install makes a server's folder, and chooses its port.
+func install(dir string) (*mariadb, error) {
+	program, err := exec.LookPath("mariadb-install-db")
 	if err != nil {
 		return nil, err
 	}
@@ -92,29 +93,50 @@ func start(dir string) (*mariadb, error) {
 	if err != nil {
 		return nil, err
 	}
-	common := []string{"--no-defaults", "--datadir=" + filepath.Join(dir, "data"), "--innodb-log-file-size=16M"}
-	if os.Getuid() == 0 {
-		common = append(common, "--user=root") // it refuses to be root unless told
-	}
-
-	out, err := exec.Command(install, append(common, "--auth-root-authentication-method=normal", "--skip-test-db")...).CombinedOutput()
+	s := &mariadb{dir: dir, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	out, err := exec.Command(program, append(s.common(), "--auth-root-authentication-method=normal", "--skip-test-db")...).CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("install MariaDB: %w\n%s", err, out)
 	}
+	return s, s.pool()
+}
 
+// common is what installing and running have to agree on.
+func (s *mariadb) common() []string {
+	args := []string{"--no-defaults", "--datadir=" + filepath.Join(s.dir, "data"), "--innodb-log-file-size=16M"}
+	if os.Getuid() == 0 {
+		args = append(args, "--user=root") // it refuses to be root unless told
+	}
+	return args
+}
+
+// start runs the server and waits until it answers. When it ends the folder remove goes,
+// if one is named.
+func (s *mariadb) start(remove string) error {
+	daemon, err := exec.LookPath("mariadbd")
+	if err != nil {
+		daemon, err = exec.LookPath("/usr/sbin/mariadbd") // not on everyone's path
+	}
+	if err != nil {
+		return err
+	}
 	// Not our own output: whoever waits for its end would wait for the server's.
-	logName := filepath.Join(dir, "log")
+	logName := filepath.Join(s.dir, "log")
 	log, err := os.Create(logName)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer log.Close()
-	args := append([]string{"-c", guardian, "guardian", dir, daemon}, common...)
-	cmd := exec.Command("sh", append(args,
+	_, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		return err
+	}
+	args := append([]string{"-c", guardian, "guardian", remove, daemon}, s.common()...)
+	s.guardian = exec.Command("sh", append(args,
 		"--bind-address=127.0.0.1",
-		"--port="+strconv.Itoa(port),
-		"--socket="+filepath.Join(dir, "socket"),
-		"--pid-file="+filepath.Join(dir, "pid"),
+		"--port="+port,
+		"--socket="+filepath.Join(s.dir, "socket"),
+		"--pid-file="+filepath.Join(s.dir, "pid"),
 		"--innodb-flush-log-at-trx-commit=1",
 		"--innodb-buffer-pool-size=64M",
 		"--performance-schema=OFF",
@@ -122,26 +144,25 @@ func start(dir string) (*mariadb, error) {
 		"--max-connections=1000",
 		"--lc-messages=en_US",
 	)...)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the test
-	alive, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
+	s.guardian.Stdout, s.guardian.Stderr = log, log
+	s.guardian.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the test
+	if s.alive, err = s.guardian.StdinPipe(); err != nil {
+		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
+	if err := s.guardian.Start(); err != nil {
+		return err
 	}
-
-	s := &mariadb{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), alive: alive}
-	if err := s.connect(); err != nil {
+	if err := s.answers(); err != nil {
 		text, _ := os.ReadFile(logName)
-		return nil, errors.Join(fmt.Errorf("start MariaDB: %w\n%s", err, text), alive.Close(), cmd.Wait())
+		return errors.Join(fmt.Errorf("start MariaDB: %w\n%s", err, text), s.kill())
 	}
-	return s, nil
+	return nil
 }
 
-// connect waits until the server answers.
-func (s *mariadb) connect() error {
+// kill ends the server as a power failure would; it is gone when kill returns.
+func (s *mariadb) kill() error { return errors.Join(s.alive.Close(), s.guardian.Wait()) }
+
+func (s *mariadb) pool() error {
 	c := mysql.NewConfig()
 	c.User, c.Net, c.Addr, c.Logger = "root", "tcp", s.addr, &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(c)
@@ -150,9 +171,15 @@ func (s *mariadb) connect() error {
 	}
 	s.admin = sql.OpenDB(connector)
 	s.admin.SetMaxIdleConns(1)
+	return nil
+}
+
+// answers waits until the server does.
+func (s *mariadb) answers() error {
 	end := time.Now().Add(60 * time.Second)
 	for {
-		if err = s.admin.Ping(); err == nil || time.Now().After(end) {
+		err := s.admin.Ping()
+		if err == nil || time.Now().After(end) {
 			return err
 		}
 		<-time.After(20 * time.Millisecond)

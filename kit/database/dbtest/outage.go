@@ -1,0 +1,63 @@
+package dbtest
+
+import (
+	"errors"
+	"os/exec"
+	"testing"
+)
+
+// Server is a MariaDB of one test's own, which it can take away and bring back.
+type Server struct {
+	db *mariadb
+	up bool
+}
+
+// NewServer runs one until the test is over. Without MariaDB on this machine the test is
+// skipped.
+func NewServer(tb testing.TB) *Server {
+	tb.Helper()
+	db, err := install(tb.TempDir())
+	if errors.Is(err, exec.ErrNotFound) {
+		tb.Skipf("MariaDB isn't installed: %v", err)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := &Server{db: db}
+	s.Start(tb)
+	tb.Cleanup(func() {
+		if s.up {
+			s.Kill(tb)
+		}
+		_ = db.admin.Close()
+	})
+	return s
+}
+
+// Database is the URL of a new empty database, which ends with the server.
+func (s *Server) Database(tb testing.TB, name string) string {
+	tb.Helper()
+	if err := s.db.exec(tb.Context(), "CREATE DATABASE "+name+" CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"); err != nil {
+		tb.Fatalf("create database: %v", err)
+	}
+	return s.db.url(name)
+}
+
+// Kill ends the server with SIGKILL. What it had committed is on disk.
+func (s *Server) Kill(tb testing.TB) {
+	tb.Helper()
+	s.up = false
+	if err := s.db.kill(); err != nil {
+		tb.Errorf("kill MariaDB: %v", err)
+	}
+}
+
+// Start runs the server again, at the same address and with what it had, and returns when
+// it answers.
+func (s *Server) Start(tb testing.TB) {
+	tb.Helper()
+	if err := s.db.start(""); err != nil {
+		tb.Fatal(err)
+	}
+	s.up = true
+}

@@ -1,0 +1,167 @@
+package database_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+	"jishi/kit/database/dbtest"
+)
+
+func addOne(ctx context.Context, db *database.DB, id string) error {
+	return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Model((*thing)(nil)).Set("n = n + 1").Where("id = ?", id).Exec(ctx)
+		return err
+	})
+}
+
+// A server that is killed is a refusal for whatever is asked of it; when it is back the same
+// DB works, and has what was committed.
+func TestAServerThatIsKilledAndComesBack(t *testing.T) {
+	server := dbtest.NewServer(t)
+	db := dbtest.Open(t, server.Database(t, "things"), things)
+	insert(t, db, thing{ID: "a"})
+	for round := range int64(2) {
+		if err := addOne(t.Context(), db, "a"); err != nil {
+			t.Fatal(err)
+		}
+		server.Kill(t)
+		var x thing
+		_, countErr := db.NewSelect().Model(&x).Count(t.Context())
+		for what, err := range map[string]error{
+			"a transaction": addOne(t.Context(), db, "a"),
+			"a query":       db.NewSelect().Model(&x).Limit(1).Scan(t.Context()),
+			"a count":       countErr,
+			"a snapshot":    db.Snapshot(t.Context(), func(context.Context, bun.Tx) error { return nil }),
+			"readiness":     db.Ready(t.Context()),
+		} {
+			if !errors.Is(err, database.ErrUnavailable) {
+				t.Errorf("%s: got %v, want %v", what, err, database.ErrUnavailable)
+			}
+		}
+		server.Start(t)
+		if err := db.Ready(t.Context()); err != nil {
+			t.Errorf("when it is back: %v", err)
+		}
+		if n := read(t, db, "a").N; n != round+1 {
+			t.Errorf("n = %d, want %d", n, round+1)
+		}
+	}
+}
+
+// A connection that is lost while rows are read is a refusal too, not half a list.
+func TestConnectionLostWhileReading(t *testing.T) {
+	u, err := url.Parse(dbtest.MariaDB(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct := dbtest.Open(t, u.String(), things)
+	rows := make([]thing, 2000)
+	for i := range rows {
+		rows[i].ID = fmt.Sprintf("%s%04d", strings.Repeat("x", 50), i)
+	}
+	insert(t, direct, rows...)
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	server := u.Host
+	wg.Go(func() { shortOf(l, server, 64<<10, &wg) })
+	t.Cleanup(func() {
+		l.Close()
+		wg.Wait()
+	})
+	u.Host = l.Addr().String()
+	db := dbtest.Open(t, u.String())
+	var got []thing
+	if err := db.NewSelect().Model(&got).Scan(t.Context()); !errors.Is(err, database.ErrUnavailable) {
+		t.Errorf("got %d rows and %v, want %v", len(got), err, database.ErrUnavailable)
+	}
+	if n := len(got); n == len(rows) {
+		t.Error("nothing was cut off")
+	}
+}
+
+// shortOf passes connections on to a server, each until the server has said n bytes.
+func shortOf(l net.Listener, server string, n int64, wg *sync.WaitGroup) {
+	for {
+		client, err := l.Accept()
+		if err != nil {
+			return
+		}
+		s, err := net.Dial("tcp", server)
+		if err != nil {
+			client.Close()
+			continue
+		}
+		wg.Go(func() {
+			defer s.Close()
+			io.Copy(s, client)
+		})
+		wg.Go(func() {
+			defer client.Close()
+			io.CopyN(client, s, n)
+		})
+	}
+}
+
+// Without space a write is a refusal and leaves nothing, reading goes on, and with space
+// writing goes on, whichever page it was that found none.
+func TestAFullDisk(t *testing.T) {
+	db := dbtest.Open(t, dbtest.SQLite(t), things)
+	insert(t, db, thing{ID: "a"})
+	write := func(batch, n int) error {
+		rows := make([]thing, n)
+		for i := range rows {
+			rows[i].ID = fmt.Sprintf("%03d-%04d-%s", batch, i, strings.Repeat("x", 300))
+		}
+		return db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			if _, err := tx.NewUpdate().Model((*thing)(nil)).Set("n = n + 1").Where("id = ?", "a").Exec(ctx); err != nil {
+				return err
+			}
+			_, err := tx.NewInsert().Model(&rows).Exec(ctx)
+			return err
+		})
+	}
+	done := int64(0)
+	for pages := range 20 {
+		if err := db.LimitPages(t.Context(), int64(pages)); err != nil {
+			t.Fatal(err)
+		}
+		if err := write(pages, 500); !errors.Is(err, database.ErrFull) {
+			t.Fatalf("%d pages left: got %v, want %v", pages, err, database.ErrFull)
+		}
+		if pages == 0 { // what is written to find space leaves some in the file
+			if err := db.Ready(t.Context()); !errors.Is(err, database.ErrFull) {
+				t.Errorf("%d pages left: ready is %v, want %v", pages, err, database.ErrFull)
+			}
+		}
+		if n := read(t, db, "a").N; n != done {
+			t.Fatalf("%d pages left: n = %d, want %d", pages, n, done)
+		}
+		if err := db.LimitPages(t.Context(), -1); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Ready(t.Context()); err != nil {
+			t.Errorf("with space again: ready is %v", err)
+		}
+		if err := write(pages, 10); err != nil {
+			t.Fatalf("with space again: %v", err)
+		}
+		done++
+		if n, err := db.NewSelect().Model((*thing)(nil)).Count(t.Context()); err != nil || n != done*10+1 {
+			t.Fatalf("%d rows, %v; want %d", n, err, done*10+1)
+		}
+	}
+}

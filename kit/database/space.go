@@ -1,0 +1,39 @@
+package database
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// probeRows of the longest result that fits are about 30 KB: several pages, so that they
+// don't fit into one that happens to have room.
+const (
+	probeRows   = 100
+	probeResult = 255 // bytes
+)
+
+// findSpace writes some rows and deletes them. Those that a process leaves which dies in
+// between are forgotten as old keys are.
+func (db *DB) findSpace(ctx context.Context) error {
+	scope := "space " + rand.Text()
+	rows := make([]once, probeRows)
+	for i := range rows {
+		rows[i] = once{Scope: scope, Key: keyHash(fmt.Sprint(i)), Result: strings.Repeat("x", probeResult), At: At(time.Now())}
+	}
+	err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewInsert().Model(&rows).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewDelete().Model((*once)(nil)).Where("scope = ?", scope).Exec(ctx)
+		return err
+	})
+}
