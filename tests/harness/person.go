@@ -25,9 +25,10 @@ const Password = "correct horse 42"
 // Person is a user who calls the modules' REST APIs.
 type Person struct {
 	authclient.User
-	Auth *authclient.Client
-	Pay  *payclient.Client
-	Shop *shopclient.Client
+	Token string // for all modules, as programs send it
+	Auth  *authclient.Client
+	Pay   *payclient.Client
+	Shop  *shopclient.Client
 
 	pictures func(t testing.TB, png []byte) string // uploads one and gives its name
 }
@@ -96,6 +97,7 @@ func (m *Market) logIn(u authclient.User) (*Person, error) {
 	hc := rest.Bearer(program(), func(context.Context) (string, error) { return token, nil })
 	return &Person{
 		User:     u,
+		Token:    token,
 		Auth:     authclient.New(m.Auth, hc),
 		Pay:      payclient.New(m.Pay, hc),
 		Shop:     shopclient.New(m.Shop, hc),
