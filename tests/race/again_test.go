@@ -1,20 +1,22 @@
 package race_test
 
 import (
-	"errors"
 	"net/http"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"jishi/kit/fault"
+	"jishi/pay/payclient"
 	"jishi/shop/shopclient"
 	"jishi/tests/harness"
 	"jishi/tests/site"
 )
 
 // times is how often the same thing is sent at once.
-const times = 20
+const times = 50
 
-// The form that buys a product, sent 20 times at once with its one-time token, buys once
+// The form that buys a product, sent 50 times at once with its one-time token, buys once
 // and leads every sender to the same order.
 func TestOneFormBuysOnce(t *testing.T) {
 	each(t, func(t *testing.T, m *harness.Market) {
@@ -78,8 +80,8 @@ func bought(t *testing.T, buyer *harness.Person, left string) {
 	}
 }
 
-// A program that sends an order 20 times at once with the same Idempotency-Key gets the
-// same order 20 times; with the same key another order is refused.
+// A program that sends an order 50 times at once with the same Idempotency-Key gets the
+// same answer 50 times; with the same key another order is refused.
 func TestOneKeyBuysOnce(t *testing.T) {
 	each(t, func(t *testing.T, m *harness.Market) {
 		seller := m.Register(t, "13800138000", "seller")
@@ -91,17 +93,46 @@ func TestOneKeyBuysOnce(t *testing.T) {
 		orders, errs := make([]shopclient.Order, times), make([]error, times)
 		together(times, func(i int) { orders[i], errs[i] = buyer.Shop.PlaceOrder(t.Context(), in, "my-key-1") })
 		for i, o := range orders {
-			if errs[i] != nil || o.ID != orders[0].ID || o.ID == "" {
-				t.Errorf("call %d: got order %q, %v; want %q", i, o.ID, errs[i], orders[0].ID)
+			if errs[i] != nil || o.ID == "" {
+				t.Errorf("call %d: got order %q, %v", i, o.ID, errs[i])
+			}
+			if diff := cmp.Diff(orders[0], o); diff != "" {
+				t.Errorf("call %d got another answer than call 0:\n%s", i, diff)
 			}
 		}
 		bought(t, buyer, "975.00")
 
 		in.Items[0].Quantity = 3
 		_, err := buyer.Shop.PlaceOrder(t.Context(), in, "my-key-1")
-		if f := fault.Of(err); err == nil || !errors.Is(err, fault.New(fault.Invalid, "idempotency.mismatch", "")) {
-			t.Errorf("another order with the same key: got %v, want idempotency.mismatch", f)
+		if f := fault.Of(err); err == nil || f.Kind != fault.Invalid || f.Code != "idempotency.mismatch" {
+			t.Errorf("another order with the same key: got %v, want idempotency.mismatch", err)
 		}
 		bought(t, buyer, "975.00")
+	})
+}
+
+// A program that tops up 50 times at once with the same Idempotency-Key has the money
+// once, and 50 times the same top-up.
+func TestOneKeyTopsUpOnce(t *testing.T) {
+	each(t, func(t *testing.T, m *harness.Market) {
+		buyer := m.Register(t, "buyer@example.com", "buyer")
+		wallet := buyer.OpenWallet(t, "1")
+
+		in := payclient.NewTopUp{Wallet: wallet.ID, Amount: "10"}
+		topUps, errs := make([]payclient.TopUp, times), make([]error, times)
+		together(times, func(i int) { topUps[i], errs[i] = buyer.Pay.CreateTopUp(t.Context(), in, "my-key-1") })
+		for i, u := range topUps {
+			if errs[i] != nil || u != topUps[0] || u.State != payclient.Succeeded {
+				t.Errorf("call %d: got %+v, %v; want %+v", i, u, errs[i], topUps[0])
+			}
+		}
+		if got := buyer.Money(t).String(); got != "11.00" {
+			t.Errorf("there is %s in the wallet, want 11.00", got)
+		}
+		in.Amount = "11"
+		_, err := buyer.Pay.CreateTopUp(t.Context(), in, "my-key-1")
+		if f := fault.Of(err); err == nil || f.Code != "idempotency.mismatch" {
+			t.Errorf("another amount with the same key: got %v, want idempotency.mismatch", err)
+		}
 	})
 }

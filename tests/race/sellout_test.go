@@ -8,13 +8,17 @@ import (
 	"jishi/tests/harness"
 )
 
-// 100 buyers want one of 20 pieces at once: 20 get one and pay for it, the others are
-// told that it is sold out and keep their money.
+// 300 buyers want one of 50 pieces at once (100 one of 20 in the short form): as many as
+// there are pieces get one and pay for it, the others are told that it is sold out and keep
+// their money.
 func TestSoldOutInARush(t *testing.T) {
-	const buyers, pieces = 100, 20
+	buyers, pieces := 100, 20
+	if harness.Long() {
+		buyers, pieces = 300, 50
+	}
 	each(t, func(t *testing.T, m *harness.Market) {
 		seller := m.Register(t, "13800138000", "seller")
-		product := seller.Offer(t, "teapot", "12.50", pieces)
+		product := seller.Offer(t, "teapot", "12.50", int64(pieces))
 		crowd := m.Crowd(t, buyers, "20")
 
 		orders, errs := make([]shopclient.Order, buyers), make([]error, buyers)
@@ -39,6 +43,7 @@ func TestSoldOutInARush(t *testing.T) {
 				t.Errorf("buyer %d has %s left, want %s", i, got, left)
 			}
 		}
+		t.Logf("%d buyers, %d pieces: %d paid, %d sold out", buyers, pieces, paid, buyers-paid)
 		if paid != pieces {
 			t.Errorf("%d orders were paid, want %d", paid, pieces)
 		}
