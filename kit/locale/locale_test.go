@@ -111,6 +111,9 @@ func TestMoney(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", lang, got, want)
 			}
 		}
+		if got := Sign(ctx, money.CNY); got != "¥" {
+			t.Errorf("%s: the sign is %q", lang, got)
+		}
 		yen := Money(ctx, money.Amount{Minor: 12, Currency: "JPY"})
 		if yuan := Money(ctx, money.Amount{Minor: 1200, Currency: money.CNY}); yen == yuan {
 			t.Errorf("%s: yen and yuan are both %q", lang, yen)

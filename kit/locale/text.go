@@ -95,6 +95,11 @@ func Money(ctx context.Context, a money.Amount) string {
 	return formatterOf(ctx).Format(c)
 }
 
+// Sign is what stands beside an amount that readers write: "¥".
+func Sign(ctx context.Context, c money.Currency) string {
+	return strings.Trim(Money(ctx, money.Amount{Currency: c}), "0.,\u00a0 ")
+}
+
 // Time is a moment in the market's time zone, to the minute; "" when there is none.
 func Time(_ context.Context, t time.Time) string {
 	if t.IsZero() {

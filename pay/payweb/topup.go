@@ -14,12 +14,12 @@ import (
 type topUpsView struct {
 	On, Play bool
 	Range    string // "¥0.01 to ¥1,000,000.00"
-	Prefix   string // the currency
+	Prefix   string // the currency's sign
 }
 
 func topUpsOf(ctx context.Context, r pay.TopUpRules) topUpsView {
 	return topUpsView{
-		On: r.On, Play: r.Play, Prefix: string(r.Min.Currency),
+		On: r.On, Play: r.Play, Prefix: locale.Sign(ctx, r.Min.Currency),
 		Range: locale.T(ctx, "pay.topup.range", "min", r.Min, "max", r.Max),
 	}
 }
