@@ -77,16 +77,14 @@ func (i Input) typed() templ.Attributes {
 // Look is how a button or a link that looks like one stands out.
 type Look string
 
-// Primary is for what a page is about, once; Quiet for what one can also do; Ghost for
-// the least; Danger for what can't be undone. The small ones stand in rows and cards.
+// Primary is for what a page is about, once; Quiet for what one can also do; Danger for
+// what can't be undone. The small ones stand in rows and cards.
 const (
 	Primary      Look = "btn btn-primary"
-	Quiet        Look = "btn btn-outline border-base-300 bg-base-100 hover:border-transparent hover:bg-neutral"
-	Ghost        Look = "btn btn-ghost"
+	Quiet        Look = "btn border-base-content/35 bg-base-100 hover:border-base-content/70 hover:bg-base-200"
 	Danger       Look = "btn btn-error btn-outline"
 	Wide         Look = "btn btn-primary btn-block"
 	SmallPrimary Look = "btn btn-primary btn-sm"
-	SmallQuiet   Look = "btn btn-outline btn-sm border-base-300 bg-base-100 hover:border-transparent hover:bg-neutral"
-	SmallGhost   Look = "btn btn-ghost btn-sm"
+	SmallQuiet   Look = "btn btn-sm border-base-content/35 bg-base-100 hover:border-base-content/70 hover:bg-base-200"
 	SmallDanger  Look = "btn btn-error btn-outline btn-sm"
 )

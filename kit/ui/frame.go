@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/a-h/templ"
@@ -81,6 +82,15 @@ func searched(v *Visitor) string {
 func isHere(v *Visitor, link string) bool {
 	path, _, _ := strings.Cut(v.Path, "?")
 	return strings.TrimPrefix(link, v.site.Shop) == path
+}
+
+// firstLetter skips quotation marks and the like, which say nothing of a title.
+func firstLetter(title string) string {
+	i := strings.IndexFunc(title, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) })
+	if i < 0 {
+		return "·"
+	}
+	return initial(title[i:])
 }
 
 func initial(name string) string {

@@ -2,6 +2,7 @@ package ui
 
 // strokes are our own drawings, as paths on a grid of 24.
 var strokes = map[string]string{
+	"back":    "M14.5 5.5L8 12l6.5 6.5",
 	"basket":  "M4 10h16l-1.6 8.4a2 2 0 0 1-2 1.6H7.6a2 2 0 0 1-2-1.6ZM8 10l3-6M16 10l-3-6M10 14v2.5M14 14v2.5",
 	"cart":    "M3 4h2l2.2 10.5a1.5 1.5 0 0 0 1.5 1.2h8.2a1.5 1.5 0 0 0 1.5-1.2L20 8H6M9.5 20h.01M17 20h.01",
 	"check":   "M5 12.5l4.5 4.5L19 7.5",
@@ -9,7 +10,6 @@ var strokes = map[string]string{
 	"home":    "M4 11l8-7 8 7v8a1 1 0 0 1-1 1h-4v-6H9v6H5a1 1 0 0 1-1-1Z",
 	"info":    "M12 3a9 9 0 1 0 0 18a9 9 0 1 0 0-18M12 11v5.5M12 7.8v.01",
 	"leave":   "M14 4H6a1 1 0 0 0-1 1v14a1 1 0 0 0 1 1h8M10 12h10M16.5 8.5L20 12l-3.5 3.5",
-	"picture": "M4 5h16a1 1 0 0 1 1 1v12a1 1 0 0 1-1 1H4a1 1 0 0 1-1-1V6a1 1 0 0 1 1-1M3 16l5-5 5 5M12 15l3.5-3.5L21 17M15.5 8.5h.01",
 	"plus":    "M12 5v14M5 12h14",
 	"receipt": "M6 3h12v18l-3-2-3 2-3-2-3 2ZM9.5 8h5M9.5 12h5",
 	"search":  "M11 4a7 7 0 1 0 0 14a7 7 0 1 0 0-14M16 16l4.5 4.5",

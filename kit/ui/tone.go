@@ -32,6 +32,23 @@ var badgeClass = map[Tone]string{
 
 var toneIcon = map[Tone]string{Plain: "info", Info: "info", Good: "check", Warn: "warning", Bad: "warning"}
 
+// tints are the grounds of placeholders, each with its letter.
+var tints = []string{
+	"bg-primary/10 text-primary/50",
+	"bg-secondary/10 text-secondary/50",
+	"bg-accent/15 text-base-content/40",
+	"bg-info/10 text-info/50",
+	"bg-base-300/70 text-base-content/40",
+}
+
+func tintOf(title string) string {
+	sum := 0
+	for _, r := range title {
+		sum += int(r)
+	}
+	return tints[sum%len(tints)]
+}
+
 // alertRole makes what went wrong be read out at once.
 func alertRole(t Tone) string {
 	if t == Bad || t == Warn {
