@@ -19,52 +19,71 @@ type cartView struct {
 	Total    string
 	Token    string
 	Problem  string // why the last attempt failed
-	CanOrder bool   // every line is available
+	Changed  bool   // something is not as the reader saw it
+	Stuck    bool   // something can't be bought
+	Guest    bool   // the reader logs in before paying
+	CanOrder bool   // something can be bought
 }
 
 type cartLineView struct {
 	Product   productView
 	Quantity  string
-	Seen      string // the price as a decimal
+	Seen      string // today's price as a decimal: this page shows it
 	Total     string
-	Note      string // why it isn't available, or ""
+	Buyable   bool
+	Note      string // why it isn't buyable, or ""
+	OldPrice  string // what the reader saw before, or ""
+	Left      string // how many there are when that is too few, or ""
+	TakeLeft  string // text of the button that takes as many
 	SetURL    string
 	RemoveURL string
 }
 
 func (p *pages) cartView(ctx context.Context) (cartView, error) {
-	c, err := p.shop.Cart(ctx, p.user(ctx).ID)
+	c, err := p.cartOf(ctx)
 	if err != nil {
 		return cartView{}, err
 	}
-	v := cartView{Total: locale.Money(ctx, c.Total), Token: web.FormToken(), CanOrder: len(c.Lines) > 0}
+	v := cartView{
+		Total:    locale.Money(ctx, c.Total),
+		Token:    web.FormToken(),
+		Changed:  c.Changed(),
+		Guest:    p.user(ctx).ID == "",
+		CanOrder: c.Buyable(),
+	}
 	for _, l := range c.Lines {
-		path := "/cart/items/" + url.PathEscape(string(l.Product.ID))
-		line := cartLineView{
-			Product:   p.viewOf(ctx, l.Product),
-			Quantity:  strconv.FormatInt(l.Quantity, 10),
-			Seen:      l.Product.Amount().String(),
-			Total:     locale.Money(ctx, l.Total),
-			SetURL:    path,
-			RemoveURL: path + "/remove",
-		}
-		if !l.Available {
-			v.CanOrder = false
-			line.Note = unavailable(ctx, l)
-		}
-		v.Lines = append(v.Lines, line)
+		v.Stuck = v.Stuck || l.Trouble != shop.None
+		v.Lines = append(v.Lines, p.cartLineView(ctx, l))
 	}
 	return v, nil
 }
 
-func unavailable(ctx context.Context, l shop.CartLine) string {
-	switch {
-	case l.Product.State != shop.Listed:
-		return locale.T(ctx, "shop.down")
-	case l.Product.Stock <= 0:
-		return locale.T(ctx, "shop.soldout")
+func (p *pages) cartLineView(ctx context.Context, l shop.CartLine) cartLineView {
+	path := "/cart/items/" + url.PathEscape(string(l.Product.ID))
+	v := cartLineView{
+		Product:   p.viewOf(ctx, l.Product),
+		Quantity:  strconv.FormatInt(l.Quantity, 10),
+		Seen:      l.Product.Amount().String(),
+		Total:     locale.Money(ctx, l.Total),
+		Buyable:   l.Trouble == shop.None,
+		SetURL:    path,
+		RemoveURL: path + "/remove",
 	}
-	return locale.T(ctx, "shop.stock.only", "count", l.Product.Stock)
+	if l.PriceChanged() {
+		v.OldPrice = locale.Money(ctx, l.Seen)
+	}
+	switch l.Trouble {
+	case shop.None:
+	case shop.Gone:
+		v.Note = locale.T(ctx, "shop.down")
+	case shop.SoldOut:
+		v.Note = locale.T(ctx, "shop.soldout")
+	case shop.Short:
+		v.Note = locale.T(ctx, "shop.stock.only", "count", l.Product.Stock)
+		v.Left = strconv.FormatInt(l.Product.Stock, 10)
+		v.TakeLeft = locale.T(ctx, "shop.cart.take", "count", l.Product.Stock)
+	}
+	return v
 }
 
 func (p *pages) cart(w http.ResponseWriter, r *http.Request) error {
@@ -104,13 +123,13 @@ func (p *pages) setQuantity(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx := r.Context()
-	return p.cartDone(w, r, p.shop.SetCartQuantity(ctx, p.user(ctx).ID, shop.ProductID(r.PathValue("id")), whole(form.Get("quantity"))))
+	r, err = p.setInCart(w, r, shop.ProductID(r.PathValue("id")), whole(form.Get("quantity")), p.glimpsed(form.Get("price")))
+	return p.cartDone(w, r, err)
 }
 
 func (p *pages) remove(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	return p.cartDone(w, r, p.shop.RemoveFromCart(ctx, p.user(ctx).ID, shop.ProductID(r.PathValue("id"))))
+	r, err := p.takeFromCart(w, r, shop.ProductID(r.PathValue("id")))
+	return p.cartDone(w, r, err)
 }
 
 func (p *pages) cartDone(w http.ResponseWriter, r *http.Request, err error) error {
@@ -120,9 +139,19 @@ func (p *pages) cartDone(w http.ResponseWriter, r *http.Request, err error) erro
 	return web.SeeOther(w, r, "/cart")
 }
 
-// checkout orders what the buyer saw in the cart, at the prices that stood there.
+// toCart is where a guest's checkout comes back to after the login, and a reload of a
+// checkout that was refused.
+func (p *pages) toCart(w http.ResponseWriter, r *http.Request) error {
+	return web.SeeOther(w, r, "/cart")
+}
+
+// checkout orders what the buyer saw in the cart, at the prices that stood there. A guest
+// logs in, and sees the cart once more: there may have been something in the user's.
 func (p *pages) checkout(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
+	if p.user(ctx).ID == "" {
+		return web.SeeOther(w, r, "/cart/checkout")
+	}
 	form, err := web.Form(r)
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func (p *pages) home(w http.ResponseWriter, r *http.Request) error {
 func (p *pages) showHome(w http.ResponseWriter, r *http.Request, status int, form walletForm) error {
 	ctx := r.Context()
 	user := p.user(ctx)
-	form.Sign = p.sign(ctx)
+	form.Sign = locale.Sign(ctx, p.shop.Currency())
 	v := homeView{Name: user.Name, Form: form}
 	wallets, err := p.wallets.Wallets(ctx, payclient.Page{Limit: homeWallets})
 	if err != nil {

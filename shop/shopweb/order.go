@@ -121,15 +121,29 @@ type ordersView struct {
 	Sales   bool
 	Orders  []orderView
 	Next    string
-	Empty   string
+	Empty   emptyView
+	Other   ui.Link // the list of the other side
 }
 
 func (p *pages) orders(w http.ResponseWriter, r *http.Request) error {
 	ctx, q := r.Context(), r.URL.Query()
-	v := ordersView{Heading: locale.T(ctx, "shop.orders"), Empty: locale.T(ctx, "shop.orders.empty")}
+	here := ui.SiteOf(ctx)
+	bought, sold := locale.T(ctx, "shop.orders"), locale.T(ctx, "shop.sales")
+	v := ordersView{
+		Heading: bought,
+		Empty: emptyView{
+			Title: locale.T(ctx, "shop.orders.empty"), Text: locale.T(ctx, "shop.orders.empty.text"),
+			URL: here.Products(), Action: locale.T(ctx, "shop.products"),
+		},
+		Other: ui.Link{URL: here.Sales(), Text: sold},
+	}
 	list := p.shop.Orders
 	if v.Sales = q.Get("role") == "seller"; v.Sales {
-		v.Heading, v.Empty = locale.T(ctx, "shop.sales"), locale.T(ctx, "shop.sales.empty")
+		v.Heading, v.Other = sold, ui.Link{URL: here.Orders(), Text: bought}
+		v.Empty = emptyView{
+			Title: locale.T(ctx, "shop.sales.empty"), Text: locale.T(ctx, "shop.sales.empty.text"),
+			URL: here.Sell(), Action: locale.T(ctx, "shop.sell"),
+		}
 		list = p.shop.Sales
 	}
 	all, next, err := list(ctx, p.user(ctx).ID, database.Page{Cursor: q.Get("cursor")})

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"jishi/auth/authclient"
@@ -50,6 +51,7 @@ type formView struct {
 	Return   string // the page that it stands on
 	Quantity string
 	Labelled bool // there is room to show the field's label
+	Done     string
 	Error    string
 }
 
@@ -80,7 +82,6 @@ func (p *pages) viewOf(ctx context.Context, x shop.Product) productView {
 func buyForm(ctx context.Context, x shop.Product) formView {
 	f := addForm(ctx, x)
 	f.Action, f.ID = "/products/"+url.PathEscape(string(x.ID))+"/buy", "buy-"+string(x.ID)
-	f.Seen = x.Amount().String()
 	return f
 }
 
@@ -89,6 +90,7 @@ func addForm(ctx context.Context, x shop.Product) formView {
 		Action:   "/products/" + url.PathEscape(string(x.ID)) + "/cart",
 		ID:       "add-" + string(x.ID),
 		Token:    web.FormToken(),
+		Seen:     x.Amount().String(),
 		Quantity: "1",
 	}.on(ui.From(ctx).Path)
 }
@@ -118,10 +120,14 @@ func thumbnailURL(image string) string {
 type listView struct {
 	Heading  string
 	Intro    string
+	Welcome  bool // the reader may be new here
 	Products []productView
 	Next     string // address of the next page
-	Empty    string
+	Empty    emptyView
 }
+
+// emptyView is what stands where a list has nothing.
+type emptyView struct{ Title, Text, URL, Action string }
 
 func (p *pages) products(w http.ResponseWriter, r *http.Request) error {
 	ctx, q := r.Context(), r.URL.Query()
@@ -130,11 +136,22 @@ func (p *pages) products(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := listView{Heading: locale.T(ctx, "shop.products"), Intro: locale.T(ctx, "shop.products.intro"), Empty: locale.T(ctx, "shop.products.empty")}
+	v := listView{
+		Heading: locale.T(ctx, "shop.products"),
+		Intro:   locale.T(ctx, "shop.products.intro"),
+		Welcome: r.URL.RawQuery == "" && p.user(ctx).ID == "",
+		Empty: emptyView{
+			Title: locale.T(ctx, "shop.products.empty"), Text: locale.T(ctx, "shop.products.empty.text"),
+			URL: ui.SiteOf(ctx).Sell(), Action: locale.T(ctx, "shop.sell"),
+		},
+	}
 	switch {
 	case query.Search != "":
 		v.Heading, v.Intro = locale.T(ctx, "shop.products.found", "q", query.Search), ""
-		v.Empty = locale.T(ctx, "shop.products.none")
+		v.Empty = emptyView{
+			Title: locale.T(ctx, "shop.products.none"), Text: locale.T(ctx, "shop.products.none.text"),
+			URL: ui.SiteOf(ctx).Products(), Action: locale.T(ctx, "shop.products"),
+		}
 	case query.Seller != "" && len(all) > 0:
 		v.Heading, v.Intro = locale.T(ctx, "shop.products.of", "name", all[0].SellerName), ""
 	}
@@ -158,13 +175,14 @@ func (p *pages) product(w http.ResponseWriter, r *http.Request) error {
 
 // picture sends a stored picture. A name never gets another content, so browsers keep it.
 func (p *pages) picture(w http.ResponseWriter, r *http.Request) error {
-	f, err := p.shop.Picture(r.Context(), r.PathValue("name"))
+	f, err := p.shop.Picture(r.Context(), r.PathValue("name")) // a file: a name with a size, or without
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
 	h := w.Header()
 	h.Set("Content-Type", picture.ContentType)
+	h.Set("Content-Length", strconv.FormatInt(f.Size, 10))
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
@@ -227,7 +245,7 @@ func (p *pages) addToCart(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	n := whole(form.Get("quantity"))
-	refused := p.shop.AddToCart(ctx, p.user(ctx).ID, pid, n, token)
+	r, refused := p.putInCart(w, r, pid, n, p.glimpsed(form.Get("price")), token)
 	status, shown := answerable(refused)
 	if refused != nil && !shown {
 		return refused
@@ -255,5 +273,6 @@ func (p *pages) addToCart(w http.ResponseWriter, r *http.Request) error {
 		f.Quantity, f.Error = form.Get("quantity"), locale.Fault(ctx, fault.Of(refused))
 		return web.Render(w, r, status, addToCartForm(f))
 	}
-	return web.Render(w, r, http.StatusOK, addedToCart(f, count, locale.T(ctx, "shop.cart.added", "count", n)))
+	f.Done = locale.T(ctx, "shop.cart.added", "count", n)
+	return web.Render(w, r, http.StatusOK, addedToCart(f, count))
 }

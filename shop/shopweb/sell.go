@@ -64,7 +64,7 @@ func (p *pages) upload(r *http.Request, v *sellView) error {
 		return err
 	}
 	defer func() { _ = f.Close() }()
-	name, err := p.shop.AddPicture(r.Context(), f)
+	name, err := p.shop.AddPicture(r.Context(), p.user(r.Context()).ID, f)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (p *pages) newSell(r *http.Request) sellView {
 		Action:  "/sell",
 		Submit:  locale.T(ctx, "shop.sell.submit"),
 		Token:   web.FormToken(),
-		Sign:    p.sign(ctx),
+		Sign:    locale.Sign(ctx, p.shop.Currency()),
 	}
 }
 
@@ -143,7 +143,7 @@ func (p *pages) changing(r *http.Request) (sellView, error) {
 		Description: x.Description,
 		Preview:     thumbnailURL(x.Image),
 		Price:       x.Amount().String(),
-		Sign:        p.sign(ctx),
+		Sign:        locale.Sign(ctx, p.shop.Currency()),
 		Stock:       strconv.FormatInt(x.Stock, 10),
 		TakeDownURL: path + "/takedown",
 	}

@@ -14,7 +14,6 @@ import (
 
 	"jishi/kit/fault"
 	"jishi/kit/locale"
-	"jishi/kit/money"
 	"jishi/kit/ui"
 	"jishi/kit/web"
 	"jishi/pay/payclient"
@@ -39,6 +38,7 @@ type Config struct {
 	Wallets Wallets
 	User    func(context.Context) shop.Person    // who is logged in; no ID is nobody
 	Login   func(next http.Handler) http.Handler // lets users through and others log in first
+	Sealer  *web.Sealer                          // of the carts of those who aren't
 	Secure  bool                                 // browsers come over https
 }
 
@@ -46,31 +46,33 @@ type pages struct {
 	shop    *shop.Service
 	wallets Wallets
 	user    func(context.Context) shop.Person
-	secure  bool
+	sealer  *web.Sealer
+	cookies web.Cookies
 }
 
 // Routes adds the pages to mux. This list is the table of contents.
 func Routes(mux *http.ServeMux, c Config) {
-	p := &pages{shop: c.Shop, wallets: c.Wallets, user: c.User, secure: c.Secure}
-	open := func(pattern string, h web.Page) { mux.Handle(pattern, h) }
-	users := func(pattern string, h web.Page) { mux.Handle(pattern, c.Login(h)) }
+	p := &pages{shop: c.Shop, wallets: c.Wallets, user: c.User, sealer: c.Sealer, cookies: web.Cookies{Secure: c.Secure}}
+	open := func(pattern string, h web.Page) { mux.Handle(pattern, p.carts(h)) }
+	users := func(pattern string, h web.Page) { mux.Handle(pattern, p.carts(c.Login(h))) }
 
 	open("GET /{$}", p.products)
 	open("GET /products/{id}", p.product)
-	open("GET /pictures/{name}", p.picture)
+	mux.Handle("GET /pictures/{name}", web.Page(p.picture))
 
 	users("POST /products/{id}/buy", p.buy)
-	users("POST /products/{id}/cart", p.addToCart)
+	open("POST /products/{id}/cart", p.addToCart)
 	users("GET /sell", p.sellForm)
 	users("POST /sell", p.sell)
 	users("GET /products/{id}/edit", p.editForm)
 	users("POST /products/{id}/edit", p.edit)
 	users("POST /products/{id}/takedown", p.takeDown)
 
-	users("GET /cart", p.cart)
-	users("POST /cart/items/{id}", p.setQuantity)
-	users("POST /cart/items/{id}/remove", p.remove)
-	users("POST /cart/checkout", p.checkout)
+	open("GET /cart", p.cart)
+	open("POST /cart/items/{id}", p.setQuantity)
+	open("POST /cart/items/{id}/remove", p.remove)
+	open("POST /cart/checkout", p.checkout)
+	users("GET /cart/checkout", p.toCart)
 
 	users("GET /orders", p.orders)
 	users("GET /orders/{id}", p.order)
@@ -112,7 +114,7 @@ func answerable(err error) (int, bool) {
 	}
 	f := fault.Of(err)
 	switch f.Kind {
-	case fault.Invalid, fault.Malformed, fault.Conflict, fault.Stale, fault.TooLarge:
+	case fault.Invalid, fault.Malformed, fault.Conflict, fault.Stale, fault.TooLarge, fault.Limited:
 		return f.Kind.Status(), true
 	}
 	return f.Kind.Status(), false
@@ -125,26 +127,4 @@ func whole(text string) int64 {
 		return -1
 	}
 	return n
-}
-
-// sign is that of the market's currency, in front of amounts that are written.
-func (p *pages) sign(ctx context.Context) string {
-	return strings.Trim(locale.Money(ctx, money.Amount{Currency: p.shop.Currency()}), "0.,\u00a0 ")
-}
-
-const cartCookieLife = 30 * 24 * time.Hour
-
-// countCart brings the badge up to date: on this page, and by its cookie on those of the
-// other modules.
-func (p *pages) countCart(w http.ResponseWriter, r *http.Request) (int, error) {
-	n, err := p.shop.CartCount(r.Context(), p.user(r.Context()).ID)
-	if err != nil {
-		return 0, err
-	}
-	ui.From(r.Context()).Cart = n
-	http.SetCookie(w, &http.Cookie{
-		Name: ui.CartCookie, Value: strconv.Itoa(n), Path: "/", MaxAge: int(cartCookieLife / time.Second),
-		HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode,
-	})
-	return n, nil
 }
