@@ -17,7 +17,7 @@ import (
 	"strings"
 )
 
-//go:embed app.css htmx.min.js logo.svg
+//go:embed app.css app.js htmx.min.js logo.svg
 var files embed.FS
 
 // Prefix is the path that Handler serves.

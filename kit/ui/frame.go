@@ -53,13 +53,14 @@ func otherLanguage(v *Visitor) string {
 	return "中文"
 }
 
-// refreshing lets htmx send the preferences, so that the reader stays where they
-// scrolled to. A page that answers a POST can't be loaded again without sending it again.
+// refreshing lets htmx send the preferences and swap the same page in, so that nothing
+// is loaded twice and the reader stays where they scrolled to. A page that answers a
+// POST can't be had again without sending it again.
 func refreshing(v *Visitor) templ.Attributes {
 	if !v.read {
 		return nil
 	}
-	return templ.Attributes{"hx-post": PreferencesPath}
+	return templ.Attributes{"hx-post": PreferencesPath, "hx-target": "body", "hx-swap": "innerHTML"}
 }
 
 func loginURL(v *Visitor) string {

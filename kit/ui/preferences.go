@@ -24,11 +24,6 @@ func Preferences(secure bool) http.Handler {
 		case "light", "dark", "auto":
 			keep(w, ThemeCookie, theme, secure)
 		}
-		if r.Header.Get("HX-Request") == "true" {
-			w.Header().Set("HX-Refresh", "true") // the same page again, where the reader had scrolled to
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
 		w.Header().Set("Location", LocalPath(r.PostFormValue("return"), "/"))
 		w.WriteHeader(http.StatusSeeOther)
 	})
