@@ -119,8 +119,18 @@ func (s *story) readEnglish() {
 	b := s.tab
 	b.Go(s.market.Shop + site.HomePath)
 	b.Click(site.Preferences)
-	b.Follow(site.Language("en"))
+	if b.Script() {
+		b.Mark()
+		b.Click(site.Language("en"))
+		b.See(site.Title, "Hello")
+		b.Stayed() // only the body was swapped
+	} else {
+		b.Follow(site.Language("en"))
+	}
 	b.At(site.HomePath)
+	if got := b.Attribute("html", "lang"); got != "en" {
+		b.Fatalf("the page has lang=%q after the change, want en", got)
+	}
 	for _, address := range []struct{ page, title string }{
 		{s.market.Shop + site.HomePath, "Hello"},
 		{s.market.Shop + site.ProductsPath, "All products"},
