@@ -3,13 +3,16 @@ package auth
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
 	"jishi/kit/database"
+	"jishi/kit/fault"
 )
 
 // attemptRow counts what happened to one key in one period. The counters are rows, so
@@ -67,8 +70,7 @@ func (s *Service) period() int64 { return s.now().UnixNano() / int64(s.limits.Wi
 // done. What the last window counted still counts for the share of it that lies less
 // than a window back. Refusal: authclient.ErrLimited.
 func (s *Service) spend(ctx context.Context, budgets ...budget) error {
-	period := s.period()
-	passed := float64(s.now().UnixNano()%int64(s.limits.Window)) / float64(s.limits.Window)
+	period, passed := s.window()
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		for _, b := range budgets {
 			if b.limit <= 0 {
@@ -84,11 +86,78 @@ func (s *Service) spend(ctx context.Context, budgets ...budget) error {
 				left -= int64(float64(before[0].Count) * (1 - passed))
 			}
 			if err := take(ctx, tx, b, period, left); err != nil {
+				if errors.Is(err, authclient.ErrLimited) {
+					return s.limited(ctx, tx, b, before, period, passed)
+				}
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// limited says how long to wait.
+func (s *Service) limited(ctx context.Context, tx bun.Tx, b budget, before []attemptRow, period int64, passed float64) error {
+	var now []attemptRow
+	err := tx.NewSelect().Model(&now).Where("key_hash = ?", b.key).Where("period = ?", period).Scan(ctx)
+	if err != nil {
+		return fmt.Errorf("count attempts: %w", err)
+	}
+	seconds := int(wait(int64(b.limit), count(before), count(now), passed)*s.limits.Window.Seconds()) + 1
+	return authclient.ErrLimited.With(fault.RetryAfter, seconds).With(fault.Limit, b.limit)
+}
+
+func count(rows []attemptRow) int64 {
+	if len(rows) == 0 {
+		return 0
+	}
+	return rows[0].Count
+}
+
+// wait is the share of a window after which one more is let through: when enough of the
+// last window's count has faded, or, where this one's alone is too much, when it is over.
+func wait(limit, before, now int64, passed float64) float64 {
+	if now < limit && before > 0 {
+		return max(1-float64(limit-now)/float64(before)-passed, 0)
+	}
+	return 1 - passed
+}
+
+// Allowance is how often something may still be done in this window.
+type Allowance struct {
+	Limit, Left int // Limit 0 is no limit
+	Reset       time.Duration
+}
+
+// NewUsersLeft is how many users a network address may still make.
+func (s *Service) NewUsersLeft(ctx context.Context, address string) (Allowance, error) {
+	b := s.newUsers(address)
+	if b.limit <= 0 {
+		return Allowance{}, nil
+	}
+	var rows []attemptRow
+	period, passed := s.window()
+	err := s.db.NewSelect().Model(&rows).Where("key_hash = ?", b.key).Where("period >= ?", period-1).Scan(ctx)
+	if err != nil {
+		return Allowance{}, fmt.Errorf("count attempts: %w", err)
+	}
+	used := 0.0
+	for _, r := range rows {
+		if r.Period == period {
+			used += float64(r.Count)
+		} else {
+			used += float64(r.Count) * (1 - passed)
+		}
+	}
+	return Allowance{
+		Limit: b.limit, Left: max(int(float64(b.limit)-used), 0),
+		Reset: time.Duration((1 - passed) * float64(s.limits.Window)),
+	}, nil
+}
+
+// window is the number of the present one, and how much of it has passed.
+func (s *Service) window() (int64, float64) {
+	return s.period(), float64(s.now().UnixNano()%int64(s.limits.Window)) / float64(s.limits.Window)
 }
 
 // take counts one more, unless that would be more than limit.

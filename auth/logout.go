@@ -62,6 +62,19 @@ func (s *Service) LogOutEverywhere(ctx context.Context, user authclient.UserID) 
 	return nil
 }
 
+// LogOutOne ends one session of a user's. Refusal: authclient.ErrNoSession.
+func (s *Service) LogOutOne(ctx context.Context, user authclient.UserID, session string) error {
+	logins, err := s.Logins(ctx, user)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(logins, func(l Login) bool { return l.SessionID == session })
+	if i < 0 {
+		return authclient.ErrNoSession
+	}
+	return s.LogOut(ctx, logins[i])
+}
+
 func (s *Service) revokeSession(ctx context.Context, login Login) error {
 	var told []logoutPayload
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {

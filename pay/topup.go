@@ -2,6 +2,7 @@ package pay
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -82,6 +83,40 @@ func (s *Service) TopUp(ctx context.Context, user authclient.UserID, in NewTopUp
 		return TopUp{}, err
 	}
 	return s.collect(ctx, TopUpID(first))
+}
+
+// OwnTopUp is a top-up of one of the user's wallets, or ErrNoTopUp.
+func (s *Service) OwnTopUp(ctx context.Context, user authclient.UserID, topUp TopUpID) (TopUp, error) {
+	row, err := s.topUp(ctx, topUp)
+	if errors.Is(err, sql.ErrNoRows) {
+		return TopUp{}, payclient.ErrNoTopUp
+	}
+	if err != nil {
+		return TopUp{}, err
+	}
+	if _, err := s.Wallet(ctx, user, row.WalletID); errors.Is(err, payclient.ErrNotFound) {
+		return TopUp{}, payclient.ErrNoTopUp
+	} else if err != nil {
+		return TopUp{}, err
+	}
+	return s.topUpOf(row), nil
+}
+
+// TopUps is a page of the top-ups of one of the user's wallets, newest first, and the
+// cursor of the next.
+func (s *Service) TopUps(ctx context.Context, user authclient.UserID, wallet WalletID, page database.Page) ([]TopUp, string, error) {
+	if _, err := s.Wallet(ctx, user, wallet); err != nil {
+		return nil, "", err
+	}
+	rows, next, err := database.Newest(ctx, s.db.NewSelect().Where("wallet_id = ?", wallet), page, "id", func(r topUpRow) TopUpID { return r.ID })
+	if err != nil {
+		return nil, "", fmt.Errorf("list top-ups of wallet %s: %w", wallet, err)
+	}
+	all := make([]TopUp, len(rows))
+	for i, r := range rows {
+		all[i] = s.topUpOf(r)
+	}
+	return all, next, nil
 }
 
 func (s *Service) checkTopUp(amount int64) error {

@@ -6,6 +6,8 @@ package authclient
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"time"
 
 	"jishi/kit/fault"
 	"jishi/kit/rest"
@@ -30,6 +32,25 @@ type User struct {
 	Name       string `json:"name" example:"138****8000"`
 }
 
+// UserChange changes what is not nil.
+type UserChange struct {
+	Name *string `json:"name,omitempty" maxLength:"200" doc:"at most 64 characters; empty goes back to the masked identifier"`
+}
+
+// Session is a browser in which a user is logged in.
+type Session struct {
+	ID        string    `json:"id" example:"sid_06f3kq0c8dv3t2mjh41m6r9s5g"`
+	Device    string    `json:"device" doc:"what the browser says it is"`
+	CreatedAt time.Time `json:"created_at" doc:"when the password was given"`
+	SeenAt    time.Time `json:"seen_at" doc:"to the minute"`
+	Current   bool      `json:"current" doc:"the session that the token belongs to"`
+}
+
+// Sessions is all sessions of a user, the last used first.
+type Sessions struct {
+	Items []Session `json:"items"`
+}
+
 // What auth refuses.
 var (
 	ErrTaken      = fault.New(fault.Conflict, "auth.taken", "Somebody has registered with this already.").On("identifier")
@@ -38,6 +59,7 @@ var (
 	ErrName       = fault.New(fault.Invalid, "auth.name", "A name has at most 64 characters, none of them invisible.").On("name")
 	ErrLimited    = fault.New(fault.Limited, "auth.limited", "There were too many attempts. Please wait a few minutes.")
 	ErrBusy       = fault.New(fault.Busy, "auth.busy", "Many people are logging in at the moment. Please try again.")
+	ErrNoSession  = fault.New(fault.NotFound, "auth.no_session", "You have no such session.")
 	ErrNoUser     = fault.New(fault.NotFound, "auth.no_user", "There is no such user.")
 )
 
@@ -59,4 +81,26 @@ func (c *Client) Register(ctx context.Context, in NewUser, key string) (User, er
 // Me is the user of the token that the client carries.
 func (c *Client) Me(ctx context.Context) (User, error) {
 	return rest.Call[User](ctx, c.http, http.MethodGet, c.base+"/auth/api/v1/me", "", nil)
+}
+
+// Change changes the user of the token.
+func (c *Client) Change(ctx context.Context, in UserChange) (User, error) {
+	return rest.Call[User](ctx, c.http, http.MethodPatch, c.base+"/auth/api/v1/me", "", in)
+}
+
+// Sessions lists where the user of the token is logged in.
+func (c *Client) Sessions(ctx context.Context) (Sessions, error) {
+	return rest.Call[Sessions](ctx, c.http, http.MethodGet, c.base+"/auth/api/v1/me/sessions", "", nil)
+}
+
+// EndSession logs the user of the token out of one browser.
+func (c *Client) EndSession(ctx context.Context, id string) error {
+	_, err := rest.Call[struct{}](ctx, c.http, http.MethodDelete, c.base+"/auth/api/v1/me/sessions/"+url.PathEscape(id), "", nil)
+	return err
+}
+
+// EndSessions logs the user of the token out of all browsers.
+func (c *Client) EndSessions(ctx context.Context) error {
+	_, err := rest.Call[struct{}](ctx, c.http, http.MethodDelete, c.base+"/auth/api/v1/me/sessions", "", nil)
+	return err
 }

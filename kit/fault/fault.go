@@ -42,6 +42,12 @@ type Error struct {
 	cause  error          // for the log
 }
 
+// Members of a refusal of the kind Limited that HTTP has headers for.
+const (
+	RetryAfter = "retry_after" // seconds until there may be one more, an int
+	Limit      = "limit"       // how many are let through in a window, an int
+)
+
 // Refusals that every module has.
 var (
 	ErrUnauthenticated = New(Unauthenticated, "unauthenticated", "Please log in first.")

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
-	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -54,6 +54,7 @@ type Group struct{ Name, Description string }
 type API struct {
 	huma  huma.API
 	token []*fault.Error
+	view  func() docView
 }
 
 // NewAPI adds an API to mux, with its OpenAPI 3.1 document and the page that shows it.
@@ -70,13 +71,17 @@ func NewAPI(mux *http.ServeMux, about About) *API {
 	c.DocsPath = ""     // huma's page loads scripts from elsewhere; ours is in apidoc.go
 	c.CreateHooks = nil // no $schema members in answers
 	c.Transformers = []huma.Transformer{problems}
+	reader := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: readJSON}
+	c.Formats = map[string]huma.Format{"application/json": reader, "json": reader}
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		bearer: {Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token of auth's for this service: by the authorization code flow, or `jishi token` for scripts."},
 	}
+	c.Components.Examples = map[string]*huma.Example{}
 	schemas := c.Components.Schemas
 	schemas.RegisterTypeAlias(reflect.TypeFor[money.Amount](), reflect.TypeFor[amount]())
 	schemas.RegisterTypeAlias(reflect.TypeFor[money.Input](), reflect.TypeFor[amountInput]())
 	a := &API{huma: humago.New(mux, c), token: about.Token}
+	a.view = sync.OnceValue(func() docView { return viewOf(a.huma.OpenAPI(), about.Prefix) })
 	mux.Handle("GET "+about.Prefix+DocsPath, Page(a.docs))
 	return a
 }
@@ -108,9 +113,12 @@ func Register[I, O any](a *API, c Call, handle func(context.Context, *I) (*O, er
 	route := c.Method + " " + c.Path
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		ops.Route(ctx, route)
-		out, err := handle(ctx, in)
+		err := checkInput(in)
 		if err == nil {
-			return out, nil
+			var out *O
+			if out, err = handle(ctx, in); err == nil {
+				return out, nil
+			}
 		}
 		f := fault.Of(err)
 		ops.Note(ctx, slog.String("err", err.Error()))
@@ -151,12 +159,6 @@ func (p problem) GetStatus() int            { return p.f.Kind.Status() }
 func (p problem) ContentType(string) string { return fault.ContentType }
 func (p problem) GetHeaders() http.Header   { return refusalHeaders(p.f) }
 
-// Members of a refusal of the kind Limited that become headers.
-const (
-	RetryAfter = "retry_after" // seconds, an int
-	LimitOf    = "limit"       // how many in a window, an int
-)
-
 // refusalHeaders are those that belong to a refusal wherever it is answered.
 func refusalHeaders(f *fault.Error) http.Header {
 	h := http.Header{}
@@ -166,9 +168,9 @@ func refusalHeaders(f *fault.Error) http.Header {
 	case fault.Busy, fault.Limited:
 		h.Set("Retry-After", "2")
 	}
-	if after, ok := f.Extra[RetryAfter].(int); ok {
+	if after, ok := f.Extra[fault.RetryAfter].(int); ok {
 		h.Set("Retry-After", strconv.Itoa(after))
-		if limit, ok := f.Extra[LimitOf].(int); ok {
+		if limit, ok := f.Extra[fault.Limit].(int); ok {
 			h.Set("RateLimit-Limit", strconv.Itoa(limit))
 			h.Set("RateLimit-Remaining", "0")
 			h.Set("RateLimit-Reset", strconv.Itoa(after))
@@ -206,8 +208,8 @@ func shapeFault(m *huma.ErrorModel) error {
 	}
 	var all []error
 	for _, d := range m.Errors {
-		_, field, _ := strings.Cut(d.Location, ".") // "body.price" -> "price"
-		all = append(all, f.On(field).With("reason", d.Message))
+		field, reason := fieldOf(d)
+		all = append(all, f.On(field).With("reason", reason))
 	}
 	if len(all) == 0 {
 		return f

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"jishi/kit/fault"
 	"jishi/kit/locale"
 	"jishi/kit/ui"
@@ -179,8 +177,8 @@ type apiInput struct {
 
 func TestAPIRefusals(t *testing.T) {
 	mux := http.NewServeMux()
-	api := NewAPI(mux, "/api/v1", "test")
-	Register(api, huma.Operation{Method: "PUT", Path: "/api/v1/things/{id}"}, func(_ context.Context, in *apiInput) (*struct{}, error) {
+	api := NewAPI(mux, About{Prefix: "/api", Title: "test", Groups: []Group{{Name: "Things"}}})
+	Register(api, Call{ID: "putThing", Group: "Things", Method: "PUT", Path: "/api/v1/things/{id}", Summary: "Put a thing", Refuses: []*fault.Error{errGone}}, func(_ context.Context, in *apiInput) (*struct{}, error) {
 		switch in.Body.Quantity {
 		case 1:
 			return nil, errGone.On("quantity").With("available", "0")

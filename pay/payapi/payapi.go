@@ -4,13 +4,15 @@ package payapi
 import (
 	"context"
 	"net/http"
-
-	"github.com/danielgtaylor/huma/v2"
+	"strings"
 
 	"jishi/auth/authclient"
+	"jishi/auth/authguard"
 	"jishi/kit/fault"
+	"jishi/kit/money"
 	"jishi/kit/web"
 	"jishi/pay"
+	"jishi/pay/payclient"
 )
 
 // api answers calls. It decides nothing.
@@ -21,33 +23,92 @@ type api struct {
 
 // Routes adds the API to mux. From says who calls, as found in the token: its user,
 // none for a service on its own behalf, and its client; the zero Caller is nobody.
+// This list is the table of contents.
 func Routes(mux *http.ServeMux, s *pay.Service, from func(context.Context) pay.Caller) {
 	a := &api{s, from}
-	h := web.NewAPI(mux, "/pay/api", "Jishi pay")
+	h := web.NewAPI(mux, about)
 
-	web.Register(h, op("GET", "/wallets", "My wallets"), a.wallets)
-	web.Register(h, created(op("POST", "/wallets", "Make a wallet, topped up if there is an amount")), a.createWallet)
-	web.Register(h, op("GET", "/wallets/{id}", "One wallet of mine"), a.wallet)
-	web.Register(h, op("PATCH", "/wallets/{id}", "Rename a wallet or make it the default one"), a.changeWallet)
-	web.Register(h, op("GET", "/wallets/{id}/entries", "A wallet's statement, newest first"), a.entries)
-	web.Register(h, created(op("POST", "/topups", "Put money into a wallet")), a.createTopUp)
-	web.Register(h, created(op("POST", "/payments", "Pay for an order, or try again")), a.createPayment)
-	web.Register(h, op("GET", "/payments", "The payment for an order"), a.paymentOf)
-	web.Register(h, op("GET", "/payments/{id}", "One payment, for its payer and its merchant"), a.payment)
-	web.Register(h, op("POST", "/payments/{id}/close", "Close a payment unless it is captured"), a.close)
-	web.Register(h, op("POST", "/payments/close", "Close the payment for an order, asked for or not"), a.closeOrder)
+	web.Register(h, call("listWallets", "GET", "/wallets", "My wallets", "Oldest first. A user has at most 50."), a.wallets)
+	web.Register(h, made(call("createWallet", "POST", "/wallets", "Make a wallet",
+		"The first one is the default one. With an amount it is topped up in the same step."),
+		payclient.ErrName, payclient.ErrCurrency, payclient.ErrTopUpRange, payclient.ErrTopUpsOff, payclient.ErrTooMany,
+		money.ErrMalformed, money.ErrRange, money.ErrCurrency), a.createWallet)
+	web.Register(h, call("getWallet", "GET", "/wallets/{id}", "One wallet of mine", "", payclient.ErrNotFound), a.wallet)
+	web.Register(h, call("changeWallet", "PATCH", "/wallets/{id}", "Rename a wallet or make it the default one", "",
+		payclient.ErrNotFound, payclient.ErrName), a.changeWallet)
+	web.Register(h, call("listEntries", "GET", "/wallets/{id}/entries", "A wallet's statement",
+		"Newest first. Every entry has the balance after it.", payclient.ErrNotFound), a.entries)
+
+	web.Register(h, call("getTerms", "GET", "/terms", "Currency and top-ups",
+		"What amounts are in, whether wallets can be topped up, with real money or play money, and by how much at once."), a.terms)
+	web.Register(h, made(call("createTopUp", "POST", "/topups", "Put money into a wallet",
+		"The answer's state is created while the money is on its way."),
+		payclient.ErrNotFound, payclient.ErrTopUpRange, payclient.ErrTopUpsOff, money.ErrMalformed, money.ErrRange, money.ErrCurrency), a.createTopUp)
+	web.Register(h, call("listTopUps", "GET", "/wallets/{id}/topups", "A wallet's top-ups", "Newest first, arrived or not.", payclient.ErrNotFound), a.topUps)
+	web.Register(h, call("getTopUp", "GET", "/topups/{id}", "One top-up of mine", "", payclient.ErrNoTopUp), a.topUp)
+
+	web.Register(h, made(call("createPayment", "POST", "/payments", "Pay for an order, or try again",
+		"For merchants, with the buyer's token. Merchant and order make the payment unique, so there is no other key: the same "+
+			"payment again gives the captured one, or tries again while it is open. 402 leaves it open and says what is missing."),
+		append(capture(), payclient.ErrMismatch, payclient.ErrOrder, payclient.ErrParties, payclient.ErrExpiry,
+			money.ErrMalformed, money.ErrRange, money.ErrCurrency)...), a.createPayment)
+	web.Register(h, call("findPayment", "GET", "/payments", "The payment for an order", "For its payer and its merchant.", payclient.ErrNoPayment), a.paymentOf)
+	web.Register(h, call("getPayment", "GET", "/payments/{id}", "One payment", "For its payer and its merchant.", payclient.ErrNoPayment), a.payment)
+	web.Register(h, call("getCheckout", "GET", "/payments/{id}/checkout", "A payment at the cashier",
+		"What it can be paid from, and what is missing, for its payer.", payclient.ErrNoPayment), a.checkout)
+	web.Register(h, call("payPayment", "POST", "/payments/{id}/pay", "Pay an open payment",
+		"From the wallet that is named, or the default one. Once it is captured the same call gives the captured payment.",
+		append(capture(), payclient.ErrNoPayment)...), a.payNow)
+	web.Register(h, call("closePayment", "POST", "/payments/{id}/close", "Close a payment unless it is captured",
+		"The answer's state says which of the two holds, for ever.", payclient.ErrNoPayment), a.close)
+	web.Register(h, call("closeOrder", "POST", "/orders/{order}/close", "Close the payment for an order, asked for or not",
+		"Where nobody has asked for the payment yet, a closed one is recorded, so that a payment which comes late is refused.", payclient.ErrOrder), a.closeOrder)
 }
 
-func op(method, path, summary string) huma.Operation {
-	return huma.Operation{
-		Method: method, Path: "/pay/api/v1" + path, Summary: summary,
-		Security: []map[string][]string{{"bearer": {}}},
+const (
+	wallets  = "Wallets"
+	topUps   = "Top-ups"
+	payments = "Payments"
+)
+
+// about is the document's head.
+var about = web.About{
+	Prefix: "/pay/api",
+	Title:  "Jishi pay",
+	Description: "Wallets, their statements, top-ups and payments. Amounts are decimal strings with their currency. What one user has is " +
+		"not there for another: 404.\n\nA user's token is one for the audience `pay`. The merchant of a payment is the client that the token was issued to.",
+	Groups: []web.Group{
+		{Name: wallets, Description: "Money of a user, on the market's ledger."},
+		{Name: topUps, Description: "Money from outside into a wallet."},
+		{Name: payments, Description: "Money asked for an order: open until there is enough, then captured into escrow, or closed."},
+	},
+	Token: []*fault.Error{authguard.ErrToken, authguard.ErrUnavailable},
+}
+
+// call is one that needs a token.
+func call(id, method, path, summary, text string, refuses ...*fault.Error) web.Call {
+	c := web.Call{
+		ID: id, Group: payments, Method: method, Path: "/pay/api/v1" + path, Summary: summary, Description: text,
+		Refuses: append(refuses, fault.ErrForbidden),
 	}
+	switch {
+	case strings.Contains(path, "topups"), path == "/terms":
+		c.Group = topUps
+	case strings.HasPrefix(path, "/wallets"):
+		c.Group = wallets
+	}
+	return c
 }
 
-func created(o huma.Operation) huma.Operation {
-	o.DefaultStatus = http.StatusCreated
-	return o
+func made(c web.Call, refuses ...*fault.Error) web.Call {
+	c.Status = http.StatusCreated
+	c.Refuses = append(c.Refuses, refuses...)
+	return c
+}
+
+// capture is what taking the money may refuse.
+func capture() []*fault.Error {
+	return []*fault.Error{payclient.ErrInsufficient, payclient.ErrNoWallet, payclient.ErrNotFound, payclient.ErrClosed, payclient.ErrExpired}
 }
 
 // user is the calling user. A service has no wallets of its own.

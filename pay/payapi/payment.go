@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"jishi/kit/fault"
+	"jishi/kit/money"
 	"jishi/pay"
 	"jishi/pay/payclient"
 )
@@ -24,8 +25,8 @@ type newPayment struct {
 }
 
 type newParty struct {
-	Payee  string `json:"payee" maxLength:"64" doc:"a user's id" example:"usr_06f3kq0c8dv3t2mjh41m6r9s5g"`
-	Amount amount `json:"amount"`
+	Payee  string      `json:"payee" maxLength:"64" doc:"a user's id" example:"usr_06f3kq0c8dv3t2mjh41m6r9s5g"`
+	Amount money.Input `json:"amount"`
 }
 
 func (a *api) createPayment(ctx context.Context, in *struct{ Body newPayment }) (*paymentReply, error) {
@@ -38,11 +39,11 @@ func (a *api) createPayment(ctx context.Context, in *struct{ Body newPayment }) 
 		Parties: make([]pay.Party, len(in.Body.Parties)),
 	}
 	for i, party := range in.Body.Parties {
-		minor, err := party.Amount.in(a.pay.Currency())
+		amount, err := party.Amount.In(a.pay.Currency())
 		if err != nil {
 			return nil, fault.Of(err).On("parties")
 		}
-		p.Parties[i] = pay.Party{Payee: party.Payee, Amount: minor}
+		p.Parties[i] = pay.Party{Payee: party.Payee, Amount: amount.Minor}
 	}
 	made, err := a.pay.Charge(ctx, caller, p)
 	if err != nil {
@@ -90,15 +91,51 @@ func (a *api) close(ctx context.Context, in *paymentPath) (*paymentReply, error)
 }
 
 func (a *api) closeOrder(ctx context.Context, in *struct {
-	Body struct {
-		Order string `json:"order" maxLength:"64"`
-	}
+	Order string `path:"order" maxLength:"64"`
 }) (*paymentReply, error) {
 	caller, err := a.caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.pay.CloseOrder(ctx, caller, in.Body.Order)
+	p, err := a.pay.CloseOrder(ctx, caller, in.Order)
+	if err != nil {
+		return nil, err
+	}
+	return a.replyOf(p), nil
+}
+
+func (a *api) checkout(ctx context.Context, in *paymentPath) (*struct{ Body payclient.Checkout }, error) {
+	user, err := a.user(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := a.pay.Checkout(ctx, user, pay.PaymentID(in.ID))
+	if err != nil {
+		return nil, err
+	}
+	out := payclient.Checkout{
+		Payment: a.replyOf(c.Payment).Body, Choices: make([]payclient.Choice, len(c.Choices)),
+		Enough: c.Enough, Missing: c.Missing, Expired: c.Payment.Expired, ReturnURL: c.Payment.ReturnURL,
+	}
+	for i, choice := range c.Choices {
+		out.Choices[i] = payclient.Choice{Wallet: walletOf(choice.Wallet), Enough: choice.Enough, Chosen: choice.Chosen}
+	}
+	return &struct{ Body payclient.Checkout }{out}, nil
+}
+
+func (a *api) payNow(ctx context.Context, in *struct {
+	ID   string `path:"id" maxLength:"64"`
+	Body *payclient.Source
+}) (*paymentReply, error) {
+	user, err := a.user(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var from payclient.Source
+	if in.Body != nil {
+		from = *in.Body
+	}
+	p, err := a.pay.Pay(ctx, user, pay.PaymentID(in.ID), pay.WalletID(from.Wallet))
 	if err != nil {
 		return nil, err
 	}

@@ -35,9 +35,9 @@ func (a *api) wallets(ctx context.Context, in *web.PageQuery) (*struct{ Body pay
 
 // newWallet is payclient.NewWallet, with the amount in either form.
 type newWallet struct {
-	Name     string  `json:"name,omitempty" maxLength:"160" doc:"at most 40 characters" example:"Groceries"`
-	Currency string  `json:"currency,omitempty" maxLength:"3" example:"CNY" doc:"the market's when absent"`
-	Amount   *amount `json:"amount,omitempty" doc:"top it up in the same step"`
+	Name     string       `json:"name,omitempty" maxLength:"160" doc:"at most 40 characters" example:"Groceries"`
+	Currency string       `json:"currency,omitempty" maxLength:"3" example:"CNY" doc:"the market's when absent"`
+	Amount   *money.Input `json:"amount,omitempty" doc:"top it up in the same step"`
 }
 
 // rule is what the rule takes; a wallet may be made without a body.
@@ -49,11 +49,11 @@ func (n *newWallet) rule(c money.Currency) (pay.NewWallet, error) {
 	if n.Amount == nil {
 		return w, nil
 	}
-	minor, err := n.Amount.in(c)
+	amount, err := n.Amount.In(c)
 	if err != nil {
 		return w, fault.Of(err).On("amount")
 	}
-	w.TopUp = minor
+	w.TopUp = amount.Minor
 	return w, nil
 }
 
@@ -132,31 +132,4 @@ func walletOf(w pay.Wallet) payclient.Wallet {
 		ID: string(w.ID), Number: w.Number, Name: w.Name, Balance: w.Balance, Available: w.Available,
 		Default: w.Default, CreatedAt: w.CreatedAt.UTC(),
 	}
-}
-
-// newTopUp is payclient.NewTopUp, with the amount in either form.
-type newTopUp struct {
-	Wallet string `json:"wallet" maxLength:"64" example:"wal_06f3kq0c8dv3t2mjh41m6r9s5g"`
-	Amount amount `json:"amount"`
-}
-
-func (a *api) createTopUp(ctx context.Context, in *struct {
-	web.IdempotencyKey
-	Body newTopUp
-}) (*struct{ Body payclient.TopUp }, error) {
-	user, err := a.user(ctx)
-	if err != nil {
-		return nil, err
-	}
-	minor, err := in.Body.Amount.in(a.pay.Currency())
-	if err != nil {
-		return nil, fault.Of(err).On("amount")
-	}
-	t, err := a.pay.TopUp(ctx, user, pay.NewTopUp{Wallet: pay.WalletID(in.Body.Wallet), Amount: minor}, in.Key)
-	if err != nil {
-		return nil, err
-	}
-	return &struct{ Body payclient.TopUp }{payclient.TopUp{
-		ID: string(t.ID), Wallet: string(t.Wallet), Amount: t.Amount, State: t.State, CreatedAt: t.CreatedAt.UTC(),
-	}}, nil
 }

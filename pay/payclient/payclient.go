@@ -125,6 +125,48 @@ type TopUp struct {
 	CreatedAt time.Time    `json:"created_at"`
 }
 
+// TopUps is a page of a wallet's top-ups, newest first.
+type TopUps struct {
+	Items []TopUp `json:"items"`
+	Next  string  `json:"next,omitempty" doc:"cursor of the next page; absent on the last one"`
+}
+
+// Terms is what amounts and top-ups are here.
+type Terms struct {
+	Currency string     `json:"currency" example:"CNY" doc:"of every amount"`
+	TopUps   TopUpTerms `json:"topups"`
+}
+
+// TopUpTerms is what can be topped up.
+type TopUpTerms struct {
+	On   bool         `json:"on" doc:"wallets can be topped up"`
+	Play bool         `json:"play" doc:"the money is not real"`
+	Min  money.Amount `json:"min" doc:"at once"`
+	Max  money.Amount `json:"max" doc:"at once"`
+}
+
+// Checkout is a payment at the cashier.
+type Checkout struct {
+	Payment   Payment      `json:"payment"`
+	Choices   []Choice     `json:"choices" doc:"the payer's wallets; none once it can't be paid any more"`
+	Enough    bool         `json:"enough" doc:"one of the wallets suffices"`
+	Missing   money.Amount `json:"missing" doc:"in the wallet that has most"`
+	Expired   bool         `json:"expired" doc:"open, and too late to be paid"`
+	ReturnURL string       `json:"return_url,omitempty" doc:"where the merchant takes its payer back"`
+}
+
+// Choice is a wallet at the cashier.
+type Choice struct {
+	Wallet Wallet `json:"wallet"`
+	Enough bool   `json:"enough" doc:"it suffices"`
+	Chosen bool   `json:"chosen" doc:"it pays where none is named, or would do best"`
+}
+
+// Source is where the money of a payment comes from.
+type Source struct {
+	Wallet string `json:"wallet,omitempty" maxLength:"64" doc:"the payer's default wallet when absent"`
+}
+
 // Page is where a list goes on: the Next of the page before, and how many at most.
 type Page struct {
 	Cursor string
@@ -164,7 +206,7 @@ func (c *Client) Create(ctx context.Context, in NewPayment) (Payment, error) {
 
 // Payment is one payment, for its merchant and its payer.
 func (c *Client) Payment(ctx context.Context, id string) (Payment, error) {
-	return rest.Call[Payment](ctx, c.http, http.MethodGet, c.base+"/payments/"+url.PathEscape(id), "", nil)
+	return rest.Call[Payment](ctx, c.http, http.MethodGet, c.payment(id), "", nil)
 }
 
 // PaymentOf is the payment for an order, or ErrNoPayment.
@@ -176,10 +218,7 @@ func (c *Client) PaymentOf(ctx context.Context, order string) (Payment, error) {
 // which of the two holds, for ever. Where nobody has asked for the payment yet, a
 // closed one is recorded, so that a Create which comes late is ErrClosed.
 func (c *Client) Close(ctx context.Context, order string) (Payment, error) {
-	in := struct {
-		Order string `json:"order"`
-	}{order}
-	return rest.Call[Payment](ctx, c.http, http.MethodPost, c.base+"/payments/close", "", in)
+	return rest.Call[Payment](ctx, c.http, http.MethodPost, c.base+"/orders/"+url.PathEscape(order)+"/close", "", nil)
 }
 
 // CreateWallet makes a wallet, topped up if in says so. The same key and content
@@ -213,5 +252,32 @@ func (c *Client) Entries(ctx context.Context, wallet string, p Page) (Entries, e
 func (c *Client) CreateTopUp(ctx context.Context, in NewTopUp, key string) (TopUp, error) {
 	return rest.Call[TopUp](ctx, c.http, http.MethodPost, c.base+"/topups", key, in)
 }
+
+// TopUp is one of the caller's top-ups, or ErrNoTopUp.
+func (c *Client) TopUp(ctx context.Context, id string) (TopUp, error) {
+	return rest.Call[TopUp](ctx, c.http, http.MethodGet, c.base+"/topups/"+url.PathEscape(id), "", nil)
+}
+
+// TopUps lists the top-ups of one of the caller's wallets.
+func (c *Client) TopUps(ctx context.Context, wallet string, p Page) (TopUps, error) {
+	return rest.Call[TopUps](ctx, c.http, http.MethodGet, c.wallet(wallet)+"/topups"+p.query(), "", nil)
+}
+
+// Terms is what amounts and top-ups are here.
+func (c *Client) Terms(ctx context.Context) (Terms, error) {
+	return rest.Call[Terms](ctx, c.http, http.MethodGet, c.base+"/terms", "", nil)
+}
+
+// Checkout is one of the caller's payments with what it can be paid from.
+func (c *Client) Checkout(ctx context.Context, payment string) (Checkout, error) {
+	return rest.Call[Checkout](ctx, c.http, http.MethodGet, c.payment(payment)+"/checkout", "", nil)
+}
+
+// Pay captures one of the caller's open payments; refusals as from Create.
+func (c *Client) Pay(ctx context.Context, payment string, from Source) (Payment, error) {
+	return rest.Call[Payment](ctx, c.http, http.MethodPost, c.payment(payment)+"/pay", "", from)
+}
+
+func (c *Client) payment(id string) string { return c.base + "/payments/" + url.PathEscape(id) }
 
 func (c *Client) wallet(id string) string { return c.base + "/wallets/" + url.PathEscape(id) }

@@ -25,6 +25,7 @@ var (
 	ErrTooMany    = fault.New(fault.Conflict, "pay.too_many_wallets", "You have as many wallets as one can have.")
 	ErrCurrency   = fault.New(fault.Invalid, "pay.currency", "This currency is not offered.").On("currency")
 	ErrTopUpRange = fault.New(fault.Invalid, "pay.topup_range", "This amount is outside of what can be topped up at once.").On("amount") // min, max
+	ErrNoTopUp    = fault.New(fault.NotFound, "pay.no_topup", "You have no such top-up.")
 	ErrTopUpsOff  = fault.New(fault.Forbidden, "pay.topups_off", "Wallets can't be topped up at the moment.")
 	ErrOrder      = fault.New(fault.Invalid, "pay.order", "An order's id has 1 to 64 visible ASCII characters.").On("order")
 	ErrParties    = fault.New(fault.Invalid, "pay.parties", "A payment has 1 to 100 parties, each of them once and with an amount above zero.").On("parties")

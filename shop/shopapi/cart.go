@@ -3,6 +3,8 @@ package shopapi
 import (
 	"context"
 
+	"jishi/kit/fault"
+	"jishi/kit/web"
 	"jishi/shop"
 	"jishi/shop/shopclient"
 )
@@ -12,6 +14,11 @@ type cartReply struct{ Body shopclient.Cart }
 type cartChange struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body shopclient.CartChange
+}
+
+type newCartItem struct {
+	web.IdempotencyKey
+	Body shopclient.NewCartItem
 }
 
 func (a *api) cart(ctx context.Context, _ *struct{}) (*cartReply, error) {
@@ -26,13 +33,31 @@ func (a *api) cart(ctx context.Context, _ *struct{}) (*cartReply, error) {
 	out := &cartReply{shopclient.Cart{Items: make([]shopclient.CartItem, len(c.Lines)), Total: c.Total}}
 	for i, l := range c.Lines {
 		out.Body.Items[i] = shopclient.CartItem{
-			Product:   a.document(l.Product),
-			Quantity:  l.Quantity,
-			Total:     l.Total,
-			Available: l.Available,
+			Product:      a.document(l.Product),
+			Quantity:     l.Quantity,
+			Total:        l.Total,
+			Available:    l.Trouble == shop.None,
+			Trouble:      string(l.Trouble),
+			PriceSeen:    l.Seen,
+			PriceChanged: l.PriceChanged(),
 		}
 	}
 	return out, nil
+}
+
+func (a *api) addCartItem(ctx context.Context, in *newCartItem) (*cartReply, error) {
+	me, err := a.me(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := a.seen(in.Body.Price)
+	if err != nil {
+		return nil, fault.Of(err).On("price")
+	}
+	if err := a.shop.AddToCart(ctx, me.ID, shop.ProductID(in.Body.Product), in.Body.Quantity, seen, in.Key); err != nil {
+		return nil, err
+	}
+	return a.cart(ctx, nil)
 }
 
 func (a *api) setCartItem(ctx context.Context, in *cartChange) (*cartReply, error) {
@@ -40,7 +65,11 @@ func (a *api) setCartItem(ctx context.Context, in *cartChange) (*cartReply, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := a.shop.SetCartQuantity(ctx, me.ID, shop.ProductID(in.ID), in.Body.Quantity); err != nil {
+	seen, err := a.seen(in.Body.Price)
+	if err != nil {
+		return nil, fault.Of(err).On("price")
+	}
+	if err := a.shop.SetCartQuantity(ctx, me.ID, shop.ProductID(in.ID), in.Body.Quantity, seen); err != nil {
 		return nil, err
 	}
 	return a.cart(ctx, nil)

@@ -92,21 +92,22 @@ func (a *api) placeOrder(ctx context.Context, in *newOrder) (*orderReply, error)
 	n := shop.NewOrder{Cart: in.Body.Cart, Wallet: in.Body.Wallet}
 	for _, i := range in.Body.Items {
 		item := shop.Item{Product: shop.ProductID(i.Product), Quantity: i.Quantity}
-		if i.Price != nil {
-			decimal, err := a.decimal(*i.Price)
-			if err != nil {
-				return nil, err
-			}
-			seen, err := money.Parse(decimal, a.shop.Currency())
-			if err != nil {
-				return nil, fault.Of(err).On("items.price")
-			}
-			item.Seen = &seen
+		if item.Seen, err = a.seen(i.Price); err != nil {
+			return nil, fault.Of(err).On("items.price")
 		}
 		n.Items = append(n.Items, item)
 	}
 	o, err := a.shop.PlaceOrder(ctx, me, n, in.Key)
 	return a.standing(ctx, o, err)
+}
+
+// seen is the price that the caller says to have seen, nil for none.
+func (a *api) seen(p *shopclient.Price) (*money.Amount, error) {
+	if p == nil {
+		return nil, nil
+	}
+	seen, err := p.In(a.shop.Currency())
+	return &seen, err
 }
 
 func (a *api) orders(ctx context.Context, in *orderQuery) (*ordersReply, error) {

@@ -66,8 +66,11 @@ func (a *api) productReply(p shop.Product) *productReply {
 }
 
 func (a *api) products(ctx context.Context, in *productQuery) (*productsReply, error) {
-	q := shop.ProductQuery{Search: in.Q, Seller: authclient.UserID(in.Seller)}
-	all, next, err := a.shop.Products(ctx, q, pageOf(in.PageQuery))
+	return a.list(ctx, shop.ProductQuery{Search: in.Q, Seller: authclient.UserID(in.Seller)}, in.PageQuery)
+}
+
+func (a *api) list(ctx context.Context, q shop.ProductQuery, page web.PageQuery) (*productsReply, error) {
+	all, next, err := a.shop.Products(ctx, q, pageOf(page))
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +79,14 @@ func (a *api) products(ctx context.Context, in *productQuery) (*productsReply, e
 		out.Body.Items[i] = a.document(p)
 	}
 	return out, nil
+}
+
+func (a *api) ownProducts(ctx context.Context, in *web.PageQuery) (*productsReply, error) {
+	me, err := a.me(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.list(ctx, shop.ProductQuery{Seller: me.ID, TakenDown: true}, *in)
 }
 
 func (a *api) product(ctx context.Context, in *productID) (*productReply, error) {
@@ -147,13 +158,14 @@ func (a *api) takeDown(ctx context.Context, in *productID) (*struct{}, error) {
 }
 
 func (a *api) addPicture(ctx context.Context, in *newPicture) (*pictureReply, error) {
-	if _, err := a.me(ctx); err != nil {
+	me, err := a.me(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if len(in.RawBody) > picture.MaxBytes {
 		return nil, picture.ErrTooLarge
 	}
-	name, err := a.shop.AddPicture(ctx, bytes.NewReader(in.RawBody))
+	name, err := a.shop.AddPicture(ctx, me.ID, bytes.NewReader(in.RawBody))
 	if err != nil {
 		return nil, err
 	}

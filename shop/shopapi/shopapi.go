@@ -5,15 +5,16 @@ package shopapi
 import (
 	"context"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
-
+	"jishi/auth/authguard"
 	"jishi/kit/database"
 	"jishi/kit/fault"
+	"jishi/kit/money"
+	"jishi/kit/rest"
 	"jishi/kit/web"
+	"jishi/pay/payclient"
 	"jishi/shop"
 	"jishi/shop/picture"
 	"jishi/shop/shopclient"
@@ -36,75 +37,110 @@ type api struct {
 // is checked here, since reading products needs no token.
 func Routes(mux *http.ServeMux, c Config) {
 	a := &api{shop: c.Shop, user: c.User, base: c.BaseURL}
-	h := web.NewAPI(mux, "/api", "Jishi shop")
-	describe(h)
+	h := web.NewAPI(mux, about)
 
-	web.Register(h, open("GET", "/products", "Products, newest first"), a.products)
-	web.Register(h, open("GET", "/products/{id}", "One product"), a.product)
-	web.Register(h, created("/products", "Offer a product for sale"), a.addProduct)
-	web.Register(h, mine("PATCH", "/products/{id}", "Change a product of mine"), a.changeProduct)
-	web.Register(h, mine("DELETE", "/products/{id}", "Take a product of mine down"), a.takeDown)
-	web.Register(h, upload("/pictures", "Upload a picture"), a.addPicture)
+	web.Register(h, open("listProducts", "/products", "Products", "Newest first."), a.products)
+	web.Register(h, open("getProduct", "/products/{id}", "One product", "Sold or taken down. The ETag is for If-Match.", shopclient.ErrNoProduct), a.product)
+	web.Register(h, made(mine("addProduct", "POST", "/products", "Offer a product for sale", "", offer()...)), a.addProduct)
+	web.Register(h, mine("changeProduct", "PATCH", "/products/{id}", "Change or restock a product of mine",
+		"Only what is sent changes. With If-Match a product that was changed since is left alone: 412. A stock with stock_seen is "+
+			"applied as a difference, so that what was sold in between stays sold. Orders keep what they were placed with.",
+		append(offer(), shopclient.ErrNoProduct, shopclient.ErrNotSeller, shopclient.ErrStale, shopclient.ErrStockTaken)...), a.changeProduct)
+	web.Register(h, mine("takeDownProduct", "DELETE", "/products/{id}", "Take a product of mine down", "Orders that were placed go on.",
+		shopclient.ErrNoProduct, shopclient.ErrNotSeller), a.takeDown)
+	web.Register(h, mine("listOwnProducts", "GET", "/me/products", "What I sell", "Newest first, with what I took down."), a.ownProducts)
+	web.Register(h, upload("addPicture", "/pictures", "Upload a picture",
+		"PNG, JPEG, GIF or WebP. It is decoded under limits and stored anew, without metadata; the answer's name is the image of a product.",
+		picture.ErrTooLarge, picture.ErrFormat, picture.ErrAnimated, shopclient.ErrUploads), a.addPicture)
 
-	web.Register(h, mine("GET", "/cart", "My cart"), a.cart)
-	web.Register(h, mine("PUT", "/cart/items/{id}", "Set the quantity of a product in my cart"), a.setCartItem)
-	web.Register(h, mine("DELETE", "/cart/items/{id}", "Take a product out of my cart"), a.removeCartItem)
+	web.Register(h, mine("getCart", "GET", "/cart", "My cart", "With today's prices. Nothing in it is reserved."), a.cart)
+	web.Register(h, mine("addCartItem", "POST", "/cart/items", "Add to my cart", "Pieces of a product, to those that are there.", cart()...), a.addCartItem)
+	web.Register(h, mine("setCartItem", "PUT", "/cart/items/{id}", "Set the quantity of a product in my cart", "", cart()...), a.setCartItem)
+	web.Register(h, mine("removeCartItem", "DELETE", "/cart/items/{id}", "Take a product out of my cart", "One that isn't there is no error."), a.removeCartItem)
 
-	web.Register(h, created("/orders", "Buy products, or everything in my cart"), a.placeOrder)
-	web.Register(h, mine("GET", "/orders", "What I bought, or sold"), a.orders)
-	web.Register(h, mine("GET", "/orders/{id}", "One order of mine"), a.order)
-	web.Register(h, mine("POST", "/orders/{id}/pay", "Pay a pending order of mine"), a.pay)
-	web.Register(h, mine("POST", "/orders/{id}/cancel", "Cancel a pending order of mine"), a.cancel)
+	web.Register(h, made(mine("placeOrder", "POST", "/orders", "Buy products, or everything in my cart",
+		"All or nothing: the pieces are held, and paid from my wallet at once. 402 leaves the order pending: it says what is missing, and "+
+			"checkout_url is where to pay. Where pay is away the order is answered as pending, and is brought to its end by itself.",
+		append(payment(), shopclient.ErrSoldOut, shopclient.ErrUnavailable, shopclient.ErrPriceChanged, shopclient.ErrItems, shopclient.ErrQuantity,
+			shopclient.ErrCartEmpty, shopclient.ErrCartChanged, money.ErrMalformed, money.ErrRange, money.ErrCurrency)...)), a.placeOrder)
+	web.Register(h, mine("listOrders", "GET", "/orders", "What I bought, or sold", "Newest first."), a.orders)
+	web.Register(h, mine("getOrder", "GET", "/orders/{id}", "One order of mine", "", shopclient.ErrNoOrder), a.order)
+	web.Register(h, mine("payOrder", "POST", "/orders/{id}/pay", "Pay a pending order of mine",
+		"From the wallet that is named, or the default one. An order that was paid at the cashier becomes paid by it too.",
+		append(payment(), shopclient.ErrNoOrder, shopclient.ErrWrongState)...), a.pay)
+	web.Register(h, mine("cancelOrder", "POST", "/orders/{id}/cancel", "Cancel a pending order of mine",
+		"Its pieces can be bought again.", shopclient.ErrNoOrder, shopclient.ErrWrongState, rest.ErrUnreachable, rest.ErrNoReply), a.cancel)
 }
 
-func open(method, path, summary string) huma.Operation {
-	return huma.Operation{Method: method, Path: "/api/v1" + path, Summary: summary}
+const (
+	products = "Products"
+	carts    = "Cart"
+	orders   = "Orders"
+)
+
+// about is the document's head.
+var about = web.About{
+	Prefix: "/api",
+	Title:  "Jishi shop",
+	Description: "Products, the cart and orders. Prices are decimal strings with their currency. What one user has is not there for " +
+		"another: 404.\n\nReading products needs no token; the rest needs a user's token for the audience `shop`.",
+	Groups: []web.Group{
+		{Name: products, Description: "What is sold. Anybody who has registered can sell."},
+		{Name: carts, Description: "What a user means to buy."},
+		{Name: orders, Description: "Purchases: pending until they are paid, or canceled."},
+	},
+	Token: []*fault.Error{authguard.ErrToken, authguard.ErrUnavailable},
 }
 
-func mine(method, path, summary string) huma.Operation {
-	op := open(method, path, summary)
-	op.Security = []map[string][]string{{"bearer": {}}}
+// open is a call that needs no token.
+func open(id, path, summary, text string, refuses ...*fault.Error) web.Call {
+	c := mine(id, http.MethodGet, path, summary, text, refuses...)
+	c.Open = true
+	return c
+}
+
+func mine(id, method, path, summary, text string, refuses ...*fault.Error) web.Call {
+	c := web.Call{
+		ID: id, Group: products, Method: method, Path: "/api/v1" + path, Summary: summary, Description: text, Refuses: refuses,
+	}
+	switch {
+	case strings.HasPrefix(path, "/cart"):
+		c.Group = carts
+	case strings.HasPrefix(path, "/orders"):
+		c.Group = orders
+	}
 	if method == http.MethodDelete {
-		op.DefaultStatus = http.StatusNoContent
+		c.Status = http.StatusNoContent
 	}
-	return op
+	return c
 }
 
-func created(path, summary string) huma.Operation {
-	op := mine(http.MethodPost, path, summary)
-	op.DefaultStatus = http.StatusCreated
-	return op
+func made(c web.Call) web.Call {
+	c.Status = http.StatusCreated
+	return c
 }
 
-func upload(path, summary string) huma.Operation {
-	op := created(path, summary)
-	op.MaxBodyBytes = picture.MaxBytes + 1<<10
-	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
-	for _, media := range []string{"image/png", "image/jpeg", "image/gif", "image/webp"} {
-		op.RequestBody.Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+func upload(id, path, summary, text string, refuses ...*fault.Error) web.Call {
+	c := made(mine(id, http.MethodPost, path, summary, text, refuses...))
+	c.MaxBody = picture.MaxBytes + 1<<10
+	c.Media = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
+	return c
+}
+
+// offer is what a product's rules refuse.
+func offer() []*fault.Error {
+	return []*fault.Error{
+		shopclient.ErrTitle, shopclient.ErrDescription, shopclient.ErrPrice, shopclient.ErrStock, shopclient.ErrImage, money.ErrCurrency,
 	}
-	return op
 }
 
-// describe tells the document what a price looks like on the wire.
-func describe(h huma.API) {
-	h.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[shopclient.Price](), reflect.TypeFor[price]())
+func cart() []*fault.Error {
+	return []*fault.Error{shopclient.ErrNoProduct, shopclient.ErrQuantity, shopclient.ErrCartFull, money.ErrMalformed, money.ErrRange, money.ErrCurrency}
 }
 
-// price is the schema of shopclient.Price.
-type price struct{}
-
-// Schema says that a price comes in two forms.
-func (price) Schema(huma.Registry) *huma.Schema {
-	decimal := &huma.Schema{Type: huma.TypeString, Examples: []any{"12.00"}}
-	return &huma.Schema{
-		Description: "a decimal in the market's currency, or an amount with its currency as in answers",
-		OneOf: []*huma.Schema{decimal, {
-			Type:       huma.TypeObject,
-			Properties: map[string]*huma.Schema{"amount": decimal, "currency": {Type: huma.TypeString, Examples: []any{"CNY"}}},
-			Required:   []string{"amount", "currency"},
-		}},
-	}
+// payment is what pay may refuse when an order is paid. The first ones leave it pending.
+func payment() []*fault.Error {
+	return []*fault.Error{shopclient.ErrUnpaid, payclient.ErrNotFound, payclient.ErrClosed, payclient.ErrExpired}
 }
 
 // me is the user of the token.

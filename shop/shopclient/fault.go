@@ -9,6 +9,7 @@ var (
 	ErrPrice       = fault.New(fault.Invalid, "shop.price", "A price is more than 0 and at most 1,000,000.").On("price")
 	ErrStock       = fault.New(fault.Invalid, "shop.stock", "A stock is a whole number from 0 to 1,000,000.").On("stock")
 	ErrImage       = fault.New(fault.Invalid, "shop.image", "A picture's address begins with http:// or https:// and has at most 2,000 characters.").On("image")
+	ErrUploads     = fault.New(fault.Limited, "shop.uploads", "You have uploaded many pictures within the hour. Please go on a little later.").On("image")
 	ErrQuantity    = fault.New(fault.Invalid, "shop.quantity", "A quantity is a whole number from 1 to 999.").On("quantity")
 
 	ErrNoProduct  = fault.New(fault.NotFound, "shop.no_product", "There is no such product any more.")
@@ -17,12 +18,13 @@ var (
 	ErrStockTaken = fault.New(fault.Conflict, "shop.stock_taken", "Some of these pieces have been sold in the meantime. Please look again.").On("stock") // available
 
 	ErrCartFull    = fault.New(fault.Conflict, "shop.cart_full", "A cart holds at most 100 products.")
+	ErrGuestFull   = fault.New(fault.Conflict, "shop.guest_full", "Without login a cart holds at most 40 products. Please log in to add more.")
 	ErrCartEmpty   = fault.New(fault.Conflict, "shop.cart_empty", "There is nothing in the cart.")
 	ErrCartChanged = fault.New(fault.Conflict, "shop.cart_changed", "The cart has changed since you looked at it. Please look again.")
 
 	// ErrSoldOut, ErrUnavailable and ErrPriceChanged carry product and title; the first
-	// one also available and wanted, the last one also price.
-	ErrSoldOut      = fault.New(fault.Conflict, "shop.sold_out", "There are not enough pieces of a product left.")
+	// one also available and wanted, the last one also price and seen.
+	ErrSoldOut      = fault.New(fault.Conflict, "shop.sold_out", "There are not enough pieces of a product left.").On("quantity")
 	ErrUnavailable  = fault.New(fault.Conflict, "shop.unavailable", "A product is not sold any more.")
 	ErrPriceChanged = fault.New(fault.Conflict, "shop.price_changed", "The price of a product has changed since you looked at it.")
 

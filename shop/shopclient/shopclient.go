@@ -4,6 +4,7 @@ package shopclient
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -72,21 +73,39 @@ type Cart struct {
 
 // CartItem is a product in a cart.
 type CartItem struct {
-	Product   Product      `json:"product"`
-	Quantity  int64        `json:"quantity"`
-	Total     money.Amount `json:"total"`
-	Available bool         `json:"available" doc:"it is still sold, and there are that many"`
+	Product      Product      `json:"product"`
+	Quantity     int64        `json:"quantity"`
+	Total        money.Amount `json:"total"`
+	Available    bool         `json:"available" doc:"it is still sold, and there are that many"`
+	Trouble      string       `json:"trouble,omitempty" enum:"gone,sold_out,short" doc:"why it can't be bought: it was taken down, nothing is left, or fewer than quantity are (product.stock says how many)"`
+	PriceSeen    money.Amount `json:"price_seen" doc:"of one piece, when the buyer last saw it; product.price is today's"`
+	PriceChanged bool         `json:"price_changed" doc:"today's price is another one: an order has to confirm it"`
 }
+
+// Why an item of a cart can't be bought.
+const (
+	Gone    = "gone"
+	SoldOut = "sold_out"
+	Short   = "short"
+)
 
 // CartChange sets the quantity of a product in the cart.
 type CartChange struct {
-	Quantity int64 `json:"quantity" doc:"1 to 999"`
+	Quantity int64  `json:"quantity" doc:"1 to 999"`
+	Price    *Price `json:"price,omitempty" doc:"the price that the buyer saw; today's if absent"`
+}
+
+// NewCartItem adds pieces of a product to the cart.
+type NewCartItem struct {
+	Product  string `json:"product" maxLength:"64" example:"prd_06f3kq0c8dv3t2mjh41m6r9s5g"`
+	Quantity int64  `json:"quantity" example:"1" doc:"1 to 999, with those that are there"`
+	Price    *Price `json:"price,omitempty" doc:"the price that the buyer saw; today's if absent"`
 }
 
 // NewOrder buys items, or everything in the cart.
 type NewOrder struct {
-	Items  []NewItem `json:"items,omitempty" maxItems:"100" doc:"what to buy; with cart, what the buyer saw in it"`
-	Cart   bool      `json:"cart,omitempty" doc:"buy what is in the cart, and empty it"`
+	Items  []NewItem `json:"items,omitempty" maxItems:"100" doc:"what to buy; with cart, the available items as the buyer saw them"`
+	Cart   bool      `json:"cart,omitempty" doc:"buy what is in the cart and take it out: all of it or, with items, what is available; a price that changed since the buyer saw it is refused"`
 	Wallet string    `json:"wallet,omitempty" maxLength:"64" doc:"pay from this wallet rather than the default one"`
 }
 
@@ -205,6 +224,22 @@ func (c *Client) TakeDown(ctx context.Context, id string) error {
 	return err
 }
 
+// AddPicture uploads a picture; its name is the image of a product.
+func (c *Client) AddPicture(ctx context.Context, file io.Reader) (Picture, error) {
+	return rest.Upload[Picture](ctx, c.http, c.base+"/pictures", file)
+}
+
+// OwnProducts lists what the caller sells, with what was taken down.
+func (c *Client) OwnProducts(ctx context.Context, p Page) (Products, error) {
+	return rest.Call[Products](ctx, c.http, http.MethodGet, c.base+"/me/products"+p.query(url.Values{}), "", nil)
+}
+
+// AddToCart adds pieces of a product to those in the cart. The same key and pieces again
+// add nothing.
+func (c *Client) AddToCart(ctx context.Context, in NewCartItem, key string) (Cart, error) {
+	return rest.Call[Cart](ctx, c.http, http.MethodPost, c.base+"/cart/items", key, in)
+}
+
 // Cart is the caller's cart.
 func (c *Client) Cart(ctx context.Context) (Cart, error) {
 	return rest.Call[Cart](ctx, c.http, http.MethodGet, c.base+"/cart", "", nil)
@@ -212,7 +247,7 @@ func (c *Client) Cart(ctx context.Context) (Cart, error) {
 
 // SetCartItem puts that many of a product in the cart, however many there were.
 func (c *Client) SetCartItem(ctx context.Context, product string, quantity int64) (Cart, error) {
-	return rest.Call[Cart](ctx, c.http, http.MethodPut, c.cartItem(product), "", CartChange{quantity})
+	return rest.Call[Cart](ctx, c.http, http.MethodPut, c.cartItem(product), "", CartChange{Quantity: quantity})
 }
 
 // RemoveCartItem takes a product out of the cart.
