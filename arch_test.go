@@ -38,7 +38,8 @@ var mayImport = []struct{ pkg, of string }{
 	{"shop/shopweb", "shop auth/authclient auth/authguard pay/payclient kit"},
 	{"shop", "shop auth/authclient pay/payclient ledger kit"},
 
-	{"app", "conf auth pay shop ledger kit static"},
+	{"app/demo", "auth/authclient pay/payclient shop/shopclient kit"},
+	{"app", "app conf auth pay shop ledger kit static"},
 	{"cmd/jishi", "app conf kit/fault"},
 	{"tests", "tests auth/authclient pay/payclient shop/shopclient kit"},
 }

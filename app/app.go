@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 	"golang.org/x/sync/errgroup"
 
+	"jishi/auth"
 	"jishi/auth/authguard"
 	"jishi/auth/authweb"
 	"jishi/auth/oidc"
@@ -38,9 +39,11 @@ type Market struct {
 	Handler http.Handler // pages and APIs
 	Private http.Handler // the operator's own
 
+	auth    *auth.Service // where auth runs in this process
 	mux     *http.ServeMux
 	secrets web.Secrets
 	conf    *conf.Config
+	now     func() time.Time // of pay and shop
 	log     *slog.Logger
 	metrics *ops.Metrics
 	here    []string // modules of this process
@@ -77,6 +80,7 @@ func prepare(c *conf.Config, modules []string, log *slog.Logger) (*Market, error
 		mux:     http.NewServeMux(),
 		secrets: secrets,
 		conf:    c,
+		now:     time.Now,
 		log:     log,
 		metrics: ops.NewMetrics(),
 		here:    modules,

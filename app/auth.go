@@ -66,6 +66,7 @@ func (m *Market) mountAuth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	m.auth = s
 	mux := http.NewServeMux()
 	browser := oidc.NewBrowser(s, web.CookiesFor(m.conf.BaseURL))
 	oidc.New(s, browser).Routes(mux)

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"jishi/auth/authguard"
 	"jishi/kit/database"
@@ -27,8 +26,8 @@ func (m *Market) payService(ctx context.Context) (*pay.Service, *database.DB, er
 	}
 	s := pay.New(pay.Config{
 		DB:          db,
-		Ledger:      ledger.New(db, time.Now),
-		Now:         time.Now,
+		Ledger:      ledger.New(db, m.now),
+		Now:         m.now,
 		Currency:    m.conf.Currency,
 		Provider:    provider,
 		BaseURL:     m.conf.Module("pay").URL,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"path/filepath"
-	"time"
 
 	"jishi/auth/authguard"
 	"jishi/kit/database"
@@ -41,14 +40,14 @@ func (m *Market) mountShop(ctx context.Context) error {
 	service := payclient.New(payURL, rest.Bearer(m.client(), guard.ServiceToken("pay")))
 	s := shop.New(shop.Config{
 		DB:       db,
-		Ledger:   ledger.New(db, time.Now),
-		Jobs:     job.New(db, time.Now),
+		Ledger:   ledger.New(db, m.now),
+		Jobs:     job.New(db, m.now),
 		Pictures: pictures,
 		Payer:    buyer,
 		Payments: service,
 		Currency: m.conf.Currency,
 		PayTime:  m.conf.OrderDeadline,
-		Now:      time.Now,
+		Now:      m.now,
 	})
 	person := func(ctx context.Context) shop.Person {
 		who := authguard.From(ctx)

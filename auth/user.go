@@ -223,6 +223,15 @@ func (s *Service) User(ctx context.Context, user authclient.UserID) (authclient.
 	return u.document(), nil
 }
 
+// Empty tells whether nobody has registered yet.
+func (s *Service) Empty(ctx context.Context) (bool, error) {
+	some, err := s.db.NewSelect().Model((*userRow)(nil)).Exists(ctx)
+	if err != nil {
+		return false, fmt.Errorf("look for users: %w", err)
+	}
+	return !some, nil
+}
+
 func (s *Service) user(ctx context.Context, user authclient.UserID) (userRow, error) {
 	var u userRow
 	return u, s.found(s.db.NewSelect().Model(&u).Where("id = ?", user).Scan(ctx))

@@ -37,6 +37,7 @@ type Config struct {
 	PhoneRegion   string         `default:"CN" help:"Region of phone numbers written without a country code (ISO 3166)."`
 	OrderDeadline time.Duration  `default:"30m" help:"How long an unpaid order keeps its goods."`
 	Sandbox       bool           `default:"true" negatable:"" help:"Top-ups with play money."`
+	Demo          bool           `help:"Start with the demo market where nobody has registered yet."`
 	LoginLimit    int            `default:"20" help:"Wrong passwords per account in ten minutes before its logins are refused."`
 
 	Auth Module `embed:"" prefix:"auth-"`

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -22,6 +23,7 @@ type cli struct {
 
 	Serve   serveCmd   `cmd:"" help:"Run the market, or some of its modules."`
 	Migrate migrateCmd `cmd:"" help:"Bring the databases to this version's schema."`
+	Demo    demoCmd    `cmd:"" help:"Load the demo market into one that has no users yet."`
 	Token   tokenCmd   `cmd:"" help:"Print a bearer token of a user, for scripts."`
 	Verify  verifyCmd  `cmd:"" help:"Check that money, stock and orders add up."`
 	Version versionCmd `cmd:"" help:"Print the version."`
@@ -62,5 +64,6 @@ func run(ctx context.Context, args []string, term terminal) error {
 	if err := c.Settings.Validate(); err != nil {
 		return err
 	}
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // what libraries say; serve puts it into its log
 	return chosen.Run(&c.Settings, term)
 }

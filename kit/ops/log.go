@@ -25,7 +25,7 @@ const (
 // ten compressed generations kept. The closer flushes that file.
 func NewLog(stderr *os.File, dir string, level slog.Level) (*slog.Logger, io.Closer) {
 	var console slog.Handler = slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})
-	if terminal(stderr) {
+	if Terminal(stderr) {
 		console = tint.NewHandler(stderr, &tint.Options{Level: level, TimeFormat: "15:04:05.000"})
 	}
 	if dir == "" {
@@ -40,7 +40,8 @@ func NewLog(stderr *os.File, dir string, level slog.Level) (*slog.Logger, io.Clo
 	return slog.New(slog.NewMultiHandler(console, slog.NewJSONHandler(file, &slog.HandlerOptions{Level: level}))), file
 }
 
-func terminal(f *os.File) bool {
+// Terminal tells whether somebody reads along.
+func Terminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

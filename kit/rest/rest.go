@@ -31,26 +31,35 @@ const maxReply = 8 << 20
 // *fault.Error of its problem document; without an answer it is ErrUnreachable
 // or ErrNoReply.
 func Call[T any](ctx context.Context, hc *http.Client, method, url, key string, in any) (T, error) {
-	var out T
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return out, fmt.Errorf("encode the request to %s: %w", url, err)
-		}
-		body = bytes.NewReader(b)
+	header := http.Header{}
+	if key != "" {
+		header.Set("Idempotency-Key", key)
 	}
+	if in == nil {
+		return send[T](ctx, hc, method, url, header, nil)
+	}
+	b, err := json.Marshal(in)
+	if err != nil {
+		var none T
+		return none, fmt.Errorf("encode the request to %s: %w", url, err)
+	}
+	header.Set("Content-Type", "application/json")
+	return send[T](ctx, hc, method, url, header, bytes.NewReader(b))
+}
+
+// Upload posts a file, and is otherwise like Call.
+func Upload[T any](ctx context.Context, hc *http.Client, url string, file io.Reader) (T, error) {
+	return send[T](ctx, hc, http.MethodPost, url, http.Header{"Content-Type": {"application/octet-stream"}}, file)
+}
+
+func send[T any](ctx context.Context, hc *http.Client, method, url string, header http.Header, body io.Reader) (T, error) {
+	var out T
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return out, fmt.Errorf("make a request to %s: %w", url, err)
 	}
+	req.Header = header
 	req.Header.Set("Accept", "application/json")
-	if in != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if key != "" {
-		req.Header.Set("Idempotency-Key", key)
-	}
 	res, err := hc.Do(req)
 	if err != nil {
 		return out, noReply(err)
