@@ -90,6 +90,19 @@ func balances(ctx context.Context, query func() *bun.SelectQuery, ids []AccountI
 	return all, nil
 }
 
+// Transfers are those among ids that were done.
+func (l *Ledger) Transfers(ctx context.Context, ids ...TransferID) (map[TransferID]Transfer, error) {
+	rows, err := readTransfers(ctx, l.db.NewSelect(), "id", ids)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[TransferID]Transfer, len(rows))
+	for _, r := range rows {
+		found[r.ID] = r.transfer()
+	}
+	return found, nil
+}
+
 // Entry is one line of a guarded account's statement.
 type Entry struct {
 	Seq      int64 // 1, 2, 3 … without gaps

@@ -15,6 +15,7 @@ const (
 	WalletHasAccount = "a wallet has an account"
 	PartiesAddUp     = "the parties' shares are the payment's amount"
 	StateFits        = "a payment has a wallet exactly when it is captured"
+	TransferFits     = "a payment's transfer from its wallet into escrow is done exactly when it is captured"
 	EscrowIsCaptured = "escrow is the sum of the captured payments"
 	WorldIsToppedUp  = "the world has given the sum of the top-ups that succeeded"
 )
@@ -96,6 +97,9 @@ func (s *Service) checkPayments(ctx context.Context, report ledger.Report) (int6
 		for _, p := range parties {
 			shares[p.PaymentID] += p.Amount
 		}
+		if err := s.checkTransfers(ctx, rows, report); err != nil {
+			return n, err
+		}
 		for _, r := range rows {
 			if shares[r.ID] != r.Amount {
 				report(PartiesAddUp, string(r.ID), fmt.Sprintf("they are %d, the amount is %d", shares[r.ID], r.Amount))
@@ -105,6 +109,54 @@ func (s *Service) checkPayments(ctx context.Context, report ledger.Report) (int6
 			}
 		}
 		n, after = n+int64(len(rows)), ids[len(ids)-1]
+	}
+}
+
+// checkTransfers compares payments with the ledger one by one: two that are wrong by the
+// same amount would agree in the sums.
+func (s *Service) checkTransfers(ctx context.Context, rows []paymentRow, report ledger.Report) error {
+	ids := make([]ledger.TransferID, len(rows))
+	for i, r := range rows {
+		ids[i] = ledger.TransferID(r.ID)
+	}
+	transfers, err := s.ledger.Transfers(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	for i, r := range rows {
+		t, done := transfers[ids[i]]
+		switch {
+		case done != (r.State == payclient.Captured):
+			report(TransferFits, string(r.ID), fmt.Sprintf("it is %s, its transfer done: %t", r.State, done))
+		case done && (t.Amount != r.Amount || t.Debit != ledger.AccountID(r.WalletID) || t.Credit != s.escrow()):
+			report(TransferFits, string(r.ID), fmt.Sprintf("%d of wallet %s, but the transfer moved %d from %s to %s", r.Amount, r.WalletID, t.Amount, t.Debit, t.Credit))
+		}
+	}
+	return nil
+}
+
+// EachPayment calls fn with the payments that a merchant asked for, without their parties,
+// by order: those of orders after one and up to another one, "" for no bound.
+func (s *Service) EachPayment(ctx context.Context, merchant, after, upTo string, fn func(Payment)) error {
+	var last PaymentID
+	for {
+		var rows []paymentRow
+		q := s.db.NewSelect().Model(&rows).Where("merchant = ?", merchant).
+			Where("order_id > ? OR (order_id = ? AND id > ? AND ? <> '')", after, after, last, last).
+			Order("order_id", "id").Limit(checkBatch)
+		if upTo != "" {
+			q = q.Where("order_id <= ?", upTo)
+		}
+		if err := q.Scan(ctx); err != nil {
+			return fmt.Errorf("read payments of %s: %w", merchant, err)
+		}
+		for _, r := range rows {
+			fn(s.paymentOf(r, nil))
+		}
+		if len(rows) < checkBatch {
+			return nil
+		}
+		after, last = rows[len(rows)-1].OrderID, rows[len(rows)-1].ID
 	}
 }
 

@@ -47,6 +47,16 @@ func (s *Service) Check(ctx context.Context, report ledger.Report) error {
 	})
 }
 
+// OrdersAfter are up to n orders that follow one, by id, without their lines.
+func (s *Service) OrdersAfter(ctx context.Context, after OrderID, n int) ([]Order, error) {
+	var all []Order
+	err := s.db.NewSelect().Model(&all).Where("id > ?", after).Order("id").Limit(int64(n)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read orders: %w", err)
+	}
+	return all, nil
+}
+
 // asked is how many pieces of a product are in orders of a state.
 type asked struct {
 	ProductID ProductID

@@ -6,6 +6,13 @@ import (
 	"jishi/kit/database/dbtest"
 )
 
+// NewServer is a MariaDB of the test's own, to be killed and started again.
+func NewServer(t testing.TB) *dbtest.Server {
+	t.Helper()
+	Needs(t, "mariadbd")
+	return dbtest.NewServer(t)
+}
+
 // MariaDB is the address of a new empty MariaDB database, dropped when the test is over.
 func MariaDB(t testing.TB) string {
 	t.Helper()

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"net"
 	"os/exec"
 	"path/filepath"
@@ -14,9 +15,11 @@ var modules = []string{"auth", "pay", "shop"}
 
 // Config is the shape of a market. The zero value is one process on SQLite.
 type Config struct {
-	Split   bool     // a process per module, each on a port and with a data directory of its own
-	MariaDB bool     // three MariaDB databases rather than SQLite files
-	Flags   []string // more settings, for every process
+	Split     bool              // a process per module, each on a port and with a data directory of its own
+	MariaDB   bool              // three MariaDB databases rather than SQLite files
+	Databases map[string]string // addresses of the modules' databases, if the test chooses them
+	Data      string            // data directory of a market in one process; a new one when empty
+	Flags     []string          // more settings, for every process
 }
 
 // Market is a running market.
@@ -39,7 +42,7 @@ type part struct {
 // Start runs a market until the test is over. Then it must add up.
 func Start(t testing.TB, c Config) *Market {
 	t.Helper()
-	m := &Market{binary: Binary(t), parts: []*part{{modules: modules, data: t.TempDir()}}}
+	m := &Market{binary: Binary(t), parts: []*part{{modules: modules, data: cmp.Or(c.Data, t.TempDir())}}}
 	if c.Split {
 		m.parts = nil
 		for _, name := range modules {
@@ -64,6 +67,8 @@ func (m *Market) settings(t testing.TB, c Config) []string {
 	for _, name := range modules {
 		s = append(s, "--"+name+"-url", m.url(name))
 		switch {
+		case c.Databases != nil:
+			s = append(s, "--"+name+"-database", c.Databases[name])
 		case c.MariaDB:
 			s = append(s, "--"+name+"-database", MariaDB(t))
 		case c.Split:
@@ -90,6 +95,18 @@ func (m *Market) flags(p *part) []string {
 func (m *Market) Stop(t testing.TB, module string) {
 	t.Helper()
 	m.part(module).process.Stop(t)
+}
+
+// Kill ends the process that runs a module at once, as a power failure would.
+func (m *Market) Kill(t testing.TB, module string) {
+	t.Helper()
+	m.part(module).process.Kill(t)
+}
+
+// StartAgain runs the process of a module again, at the same address.
+func (m *Market) StartAgain(t testing.TB, module string) {
+	t.Helper()
+	m.run(t, m.part(module))
 }
 
 // Process is the one that runs a module.

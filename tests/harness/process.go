@@ -124,12 +124,26 @@ func (p *Process) Stop(t testing.TB) {
 	}
 }
 
+// Kill ends the process at once, as a power failure would.
+func (p *Process) Kill(t testing.TB) {
+	t.Helper()
+	p.signal(t, syscall.SIGKILL)
+	<-p.exited
+	p.err = nil // as was asked for
+}
+
 // signal goes to the whole group of the process.
 func (p *Process) signal(t testing.TB, s syscall.Signal) {
 	t.Helper()
 	if err := syscall.Kill(-p.PID(), s); err != nil && !errors.Is(err, syscall.ESRCH) && !errors.Is(err, os.ErrProcessDone) {
 		t.Errorf("signal %s: %v", p.name, err)
 	}
+}
+
+// FreeAddress is one on which nobody listens.
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return freeAddresses(t, 1)[0]
 }
 
 // freeAddresses gives addresses on which nobody listens, all different.

@@ -1,0 +1,231 @@
+package outage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"jishi/kit/fault"
+	"jishi/kit/money"
+	"jishi/pay/payclient"
+	"jishi/shop/shopclient"
+	"jishi/tests/harness"
+)
+
+const (
+	purchases = 200 // of a round
+	workers   = 8   // that buy at the same time
+	deadline  = 5 * time.Second
+	patience  = 60 * time.Second // until a market that is back has answered, and has ended its orders
+	wealth    = 100000           // of a rich buyer
+	price     = "12.50"
+	scarce    = 50 // pieces of the product that runs out
+)
+
+// crowd is the people of a market who buy while it suffers.
+type crowd struct {
+	market   *harness.Market
+	buyers   []*harness.Person // each calls from one goroutine at a time
+	poor     *harness.Person   // has money for one purchase
+	products []string          // of two sellers; the last one is scarce
+	toppedUp money.Amount
+
+	mu   sync.Mutex
+	paid map[string]bool // guarded by mu; orders that were answered as paid
+}
+
+func newCrowd(t *testing.T, m *harness.Market) *crowd {
+	t.Helper()
+	c := &crowd{market: m, paid: map[string]bool{}, toppedUp: money.Amount{Currency: money.CNY}}
+	for i, identifier := range []string{"13800138000", "13900139000"} {
+		seller := m.Register(t, identifier, fmt.Sprint("seller ", i))
+		c.products = append(c.products, seller.Offer(t, fmt.Sprint("teapot ", i), price, 100000).ID)
+		if i == 1 {
+			c.products = append(c.products, seller.Offer(t, "rare teapot", price, scarce).ID)
+		}
+	}
+	c.buyers = m.Crowd(t, workers, fmt.Sprint(wealth))
+	c.poor = m.Register(t, "poor@example.com", "poor")
+	c.poor.OpenWallet(t, "13")
+	for _, p := range append(c.buyers, c.poor) {
+		c.toppedUp = sum(t, c.toppedUp, p.Money(t))
+	}
+	return c
+}
+
+// outcomes counts how purchases ended, and how often somebody had to ask again.
+type outcomes struct {
+	paid, unpaid, soldOut, closed, again atomic.Int64
+	done                                 atomic.Int64
+}
+
+func (o *outcomes) String() string {
+	return fmt.Sprintf("%d paid, %d unpaid, %d sold out, %d closed in between; %d answers were outages", o.paid.Load(), o.unpaid.Load(), o.soldOut.Load(), o.closed.Load(), o.again.Load())
+}
+
+// buy does a round of purchases, and has strike called when so many of them are done.
+func (c *crowd) buy(t *testing.T, round int, strike func()) *outcomes {
+	t.Helper()
+	var out outcomes
+	at := int64(purchases/5 + rand.N(purchases/2))
+	struck := sync.OnceFunc(strike)
+	queue := make(chan int)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := range queue {
+				c.purchase(t, c.buyers[w], fmt.Sprintf("round %d purchase %d", round, i), i, &out)
+				if out.done.Add(1) == at {
+					wg.Go(struck)
+				}
+			}
+		})
+	}
+	wg.Go(func() { // beside the others, all the time
+		for i := range purchases / workers {
+			c.purchase(t, c.poor, fmt.Sprintf("round %d poor %d", round, i), 0, &out)
+		}
+	})
+	for i := range purchases {
+		queue <- i
+	}
+	close(queue)
+	wg.Wait()
+	return &out
+}
+
+// errLeft is the answer that an order stands, but that pay could not be asked.
+var errLeft = fault.New(fault.Busy, "pending", "")
+
+// purchase asks with one key until there is an answer, as a careful program does.
+func (c *crowd) purchase(t *testing.T, p *harness.Person, key string, i int, out *outcomes) {
+	in := shopclient.NewOrder{Items: []shopclient.NewItem{{Product: c.products[i%len(c.products)], Quantity: 1}}}
+	if i%4 == 0 { // from both sellers
+		in.Items = []shopclient.NewItem{{Product: c.products[0], Quantity: 1}, {Product: c.products[1], Quantity: 2}}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for first := true; ; first = false {
+		o, err := p.Shop.PlaceOrder(ctx, in, key)
+		if err == nil && o.State == shopclient.Pending {
+			err = errLeft
+		}
+		switch f := fault.Of(err); {
+		case err == nil && o.State == shopclient.Paid:
+			out.paid.Add(1)
+			c.mu.Lock()
+			c.paid[o.ID] = true
+			c.mu.Unlock()
+		case err == nil && o.State == shopclient.Canceled && !first:
+			out.closed.Add(1) // it was placed, and not paid until its deadline
+		case err == nil:
+			t.Errorf("%s: order %s is %s", key, o.ID, o.State)
+		case errors.Is(err, shopclient.ErrUnpaid):
+			out.unpaid.Add(1)
+		case errors.Is(err, shopclient.ErrSoldOut):
+			out.soldOut.Add(1)
+		case f.Kind == fault.Busy || f.Kind == fault.Unknown:
+			out.again.Add(1)
+			if f.Field != "" {
+				t.Errorf("%s: an outage names the field %s: %v", key, f.Field, err)
+			}
+			select {
+			case <-time.After(50 * time.Millisecond):
+				continue
+			case <-ctx.Done():
+				t.Errorf("%s: no answer within %s: %v", key, patience, err)
+			}
+		default:
+			t.Errorf("%s: %v", key, err)
+		}
+		return
+	}
+}
+
+// settles waits until every order is paid or canceled, and compares them and everybody's
+// money with what was answered.
+func (c *crowd) settles(t *testing.T) {
+	t.Helper()
+	money := money.Amount{Currency: money.CNY}
+	states, found := map[string]int{}, map[string]bool{}
+	for _, p := range append(c.buyers, c.poor) {
+		for _, o := range c.orders(t, p) {
+			if o.State == shopclient.Pending {
+				o = c.ends(t, p, o)
+			}
+			states[o.State]++
+			found[o.ID] = o.State == shopclient.Paid
+			if o.State == shopclient.Paid { // its money is in escrow
+				money = sum(t, money, o.Total)
+			}
+		}
+	}
+	for id := range c.paid {
+		if !found[id] {
+			t.Errorf("order %s was answered as paid and isn't any more", id)
+		}
+	}
+	for _, p := range append(c.buyers, c.poor) {
+		money = sum(t, money, p.Money(t))
+	}
+	if money != c.toppedUp {
+		t.Errorf("wallets and escrow have %s, topped up were %s", money, c.toppedUp)
+	}
+	out, err := c.market.Command("verify").CombinedOutput()
+	if err != nil {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+	t.Logf("orders %v, %d of them were answered as paid; wallets and escrow %s = topped up", states, len(c.paid), money)
+}
+
+// ends waits for the end of an order.
+func (c *crowd) ends(t *testing.T, p *harness.Person, o shopclient.Order) shopclient.Order {
+	t.Helper()
+	harness.Eventually(t, patience, func() (err error) {
+		if o, err = p.Shop.Order(t.Context(), o.ID); err == nil && o.State == shopclient.Pending {
+			err = fmt.Errorf("order %s is still pending, %s after its deadline", o.ID, time.Since(o.PayBefore))
+		}
+		return err
+	})
+	return o
+}
+
+// orders are all that somebody has placed.
+func (c *crowd) orders(t *testing.T, p *harness.Person) []shopclient.Order {
+	t.Helper()
+	var all []shopclient.Order
+	for page := (shopclient.Page{Limit: 100}); ; {
+		var list shopclient.Orders
+		harness.Eventually(t, patience, func() (err error) {
+			list, err = p.Shop.Orders(t.Context(), page)
+			return err
+		})
+		all = append(all, list.Items...)
+		if page.Cursor = list.Next; page.Cursor == "" {
+			return all
+		}
+	}
+}
+
+func sum(t *testing.T, a, b money.Amount) money.Amount {
+	t.Helper()
+	s, err := a.Add(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// answers waits until pay too can be asked through the market.
+func (c *crowd) answers(t *testing.T) {
+	t.Helper()
+	harness.Eventually(t, patience, func() error {
+		_, err := c.poor.Pay.Wallets(t.Context(), payclient.Page{Limit: 1})
+		return err
+	})
+}
