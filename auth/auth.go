@@ -47,7 +47,7 @@ type Limits struct {
 }
 
 // DefaultLimits stop guessing and let an office behind one address work.
-var DefaultLimits = Limits{Window: 10 * time.Minute, FailuresPerUser: 30, FailuresPerAddress: 600, NewUsersPerAddress: 2000, AtOncePerAddress: 64}
+var DefaultLimits = Limits{Window: 10 * time.Minute, FailuresPerUser: 30, FailuresPerAddress: 600, NewUsersPerAddress: 2000, AtOncePerAddress: 32}
 
 // Config is what auth needs. Zero values of Cost, Queue, Patience, Region, Limits and
 // Now mean the defaults.

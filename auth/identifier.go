@@ -60,7 +60,7 @@ func parseEmail(s string) (identifier, error) {
 		return "", authclient.ErrIdentifier.Because(err)
 	}
 	whole := local + "@" + domain
-	if local == "" || len(local) > 64 || len(whole) > maxEmail || !strings.Contains(domain, ".") {
+	if local == "" || len(local) > 64 || len(whole) > maxEmail || !strings.Contains(domain, ".") || strings.Contains("."+domain+".", "..") {
 		return "", authclient.ErrIdentifier
 	}
 	// Quoted local parts are allowed by RFC 5322 and used by nobody but attackers.

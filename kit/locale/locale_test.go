@@ -79,6 +79,22 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// A name that runs from right to left, or says so, doesn't turn its sentence around; others
+// stay as they are.
+func TestNamesDontTurnSentencesAround(t *testing.T) {
+	for name, want := range map[string]string{
+		"Ann 李雷 🍵":                "Hello, Ann 李雷 🍵",
+		"إبريق":                   "Hello, \u2068إبريق\u2069",
+		"a\u200fb":                "Hello, \u2068a\u200fb\u2069",
+		"\u202egnp.exe":           "Hello, \u2068gnp.exe\u2069",
+		"\u2069\u2069\u202eolleh": "Hello, \u2068olleh\u2069",
+	} {
+		if got := T(bundle(t).In(t.Context(), "en"), "greet", "name", name); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestFault(t *testing.T) {
 	b := bundle(t)
 	en := b.In(t.Context(), "en")

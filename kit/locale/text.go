@@ -8,6 +8,7 @@ import (
 
 	"github.com/bojanz/currency"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/unicode/bidi"
 
 	"jishi/kit/fault"
 	"jishi/kit/money"
@@ -51,7 +52,7 @@ func text(ctx context.Context, key string, data map[string]any, missing string) 
 	}
 	shown := make(map[string]any, len(data))
 	for k, v := range data {
-		shown[k] = show(ctx, v)
+		shown[k] = isolate(show(ctx, v))
 	}
 	c := &i18n.LocalizeConfig{MessageID: key, TemplateData: shown}
 	if n, ok := shown["count"]; ok {
@@ -84,6 +85,39 @@ func show(ctx context.Context, v any) any {
 		}
 	}
 	return v
+}
+
+// What begins and ends a part of a text whose direction is its own (UAX #9).
+const firstStrong, endIsolate = "\u2068", "\u2069"
+
+// isolate keeps a name or title that runs from right to left from turning around the
+// sentence that it stands in. Controls of direction are left out of it there: with those
+// it could end the isolation.
+func isolate(v any) any {
+	s, ok := v.(string)
+	if !ok || !strings.ContainsFunc(s, turns) {
+		return v
+	}
+	return firstStrong + strings.Map(func(r rune) rune {
+		if controls(classOf(r)) {
+			return -1
+		}
+		return r
+	}, s) + endIsolate
+}
+
+// turns tells whether a character can change the direction of those around it.
+func turns(r rune) bool {
+	c := classOf(r)
+	return c == bidi.R || c == bidi.AL || c == bidi.AN || controls(c)
+}
+
+// controls tells whether a class is that of embeddings, overrides and isolates.
+func controls(c bidi.Class) bool { return c >= bidi.LRO && c <= bidi.PDI }
+
+func classOf(r rune) bidi.Class {
+	p, _ := bidi.LookupRune(r)
+	return p.Class()
 }
 
 // Money is an amount as readers write it: "¥1,234.50".
