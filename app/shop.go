@@ -56,7 +56,8 @@ func (m *Market) mountShop(ctx context.Context) error {
 	mux := http.NewServeMux()
 	guard.Routes(mux)
 	shopapi.Routes(mux, shopapi.Config{Shop: s, User: person, BaseURL: m.conf.Module("shop").URL})
-	shopweb.Routes(mux, shopweb.Config{Shop: s, Wallets: buyer, User: person, Login: guard.Login, Secure: web.CookiesFor(m.conf.BaseURL).Secure})
+	shopweb.Routes(mux, shopweb.Config{Shop: s, Wallets: buyer, User: person, Login: guard.Login,
+		Sealer: web.NewSealer(m.secrets.Key("carts of guests")), Secure: web.CookiesFor(m.conf.BaseURL).Secure})
 	mux.HandleFunc("/", web.NotFound)
 	m.mux.Handle("/", guard.Load(mux))
 

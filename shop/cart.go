@@ -3,18 +3,21 @@ package shop
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/money"
+	"jishi/ledger"
 	"jishi/shop/shopclient"
 )
 
 const (
-	maxQuantity = 999 // pieces of one product in a cart or an order
-	maxLines    = 100 // products in a cart or an order
+	maxQuantity = 999            // pieces of one product in a cart or an order
+	maxLines    = 100            // products in a cart or an order
+	maxSeen     = 10_000_000_000 // minor units of a price that somebody says to have seen
 )
 
 // cartLine is a row.
@@ -24,46 +27,72 @@ type cartLine struct {
 	Buyer     authclient.UserID `bun:",pk"`
 	ProductID ProductID         `bun:",pk"`
 	Quantity  int64
+	Price     int64 // of one piece as the buyer saw it, minor units of the product's currency; 0 is not known
 	AddedAt   database.Time
 }
 
 var cartKey = []string{"buyer", "product_id"}
 
-func (s *Service) cartLine(buyer authclient.UserID, pid ProductID, n int64) *cartLine {
-	return &cartLine{Buyer: buyer, ProductID: pid, Quantity: n, AddedAt: database.At(s.now())}
-}
-
-// Cart is what a buyer means to buy. Nothing in it is reserved.
+// Cart is what somebody means to buy. Nothing in it is reserved.
 type Cart struct {
 	Lines []CartLine   // as they were added
-	Total money.Amount // of the available lines
+	Total money.Amount // of the lines that can be bought
 }
+
+// Changed tells whether something is not as the buyer saw it.
+func (c Cart) Changed() bool {
+	return slices.ContainsFunc(c.Lines, func(l CartLine) bool { return l.Trouble != None || l.PriceChanged() })
+}
+
+// Buyable tells whether there is something that can be bought.
+func (c Cart) Buyable() bool {
+	return slices.ContainsFunc(c.Lines, func(l CartLine) bool { return l.Trouble == None })
+}
+
+// Trouble is why a line of a cart can't be bought.
+type Trouble string
+
+// The troubles of a line. None is none.
+const (
+	None    Trouble = ""
+	Gone    Trouble = shopclient.Gone    // it was taken down
+	SoldOut Trouble = shopclient.SoldOut // nothing is left
+	Short   Trouble = shopclient.Short   // too little is left
+)
 
 // CartLine is a product in a cart, as it is sold now.
 type CartLine struct {
-	Product   Product
-	Quantity  int64
-	Total     money.Amount
-	Available bool // it is still sold, and there are that many
+	Product  Product
+	Quantity int64
+	Total    money.Amount
+	Trouble  Trouble
+	Seen     money.Amount // price of one piece as the buyer saw it last
 }
 
-// AddToCart puts n more of a product in the cart, once per key; key may be empty.
-func (s *Service) AddToCart(ctx context.Context, buyer authclient.UserID, pid ProductID, n int64, key string) error {
-	if n < 1 || n > maxQuantity {
-		return shopclient.ErrQuantity
+// PriceChanged tells whether a piece costs something else than the buyer saw.
+func (l CartLine) PriceChanged() bool { return l.Trouble != Gone && l.Seen != l.Product.Amount() }
+
+// AddToCart puts n more of a product in the cart, once per key; key may be empty. Seen is
+// the price that the buyer saw, nil for today's.
+func (s *Service) AddToCart(ctx context.Context, buyer authclient.UserID, pid ProductID, n int64, seen *money.Amount, key string) error {
+	row, err := s.newLine(ctx, pid, n, seen)
+	if err != nil {
+		return err
 	}
 	if err := s.fits(ctx, buyer, pid); err != nil {
 		return err
 	}
-	_, err := s.once(ctx, use{"cart", buyer, key, []any{pid, n}}, string(pid), func(ctx context.Context, tx bun.Tx) error {
+	row.Buyer, row.Quantity = buyer, 0
+	_, err = s.once(ctx, use{"cart", buyer, key, []any{pid, n}}, string(pid), func(ctx context.Context, tx bun.Tx) error {
 		// The row comes first, so that the update always finds one and two additions at once
 		// both count.
-		_, err := database.Upsert(tx.NewInsert().Model(s.cartLine(buyer, pid, 0)), cartKey).Exec(ctx)
+		_, err := database.Upsert(tx.NewInsert().Model(&row), cartKey).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("add product %s to the cart: %w", pid, err)
 		}
 		fits, err := database.Changed(tx.NewUpdate().Model((*cartLine)(nil)).
 			Set("quantity = quantity + ?", n).
+			Set("price = ?", row.Price).
 			Where("buyer = ?", buyer).
 			Where("product_id = ?", pid).
 			Where("quantity + ? <= ?", n, maxQuantity).
@@ -79,16 +108,19 @@ func (s *Service) AddToCart(ctx context.Context, buyer authclient.UserID, pid Pr
 	return err
 }
 
-// SetCartQuantity puts n of a product in the cart, however many there were.
-func (s *Service) SetCartQuantity(ctx context.Context, buyer authclient.UserID, pid ProductID, n int64) error {
-	if n < 1 || n > maxQuantity {
-		return shopclient.ErrQuantity
+// SetCartQuantity puts n of a product in the cart, however many there were. Seen is the
+// price that the buyer saw, nil for today's.
+func (s *Service) SetCartQuantity(ctx context.Context, buyer authclient.UserID, pid ProductID, n int64, seen *money.Amount) error {
+	row, err := s.newLine(ctx, pid, n, seen)
+	if err != nil {
+		return err
 	}
 	if err := s.fits(ctx, buyer, pid); err != nil {
 		return err
 	}
+	row.Buyer = buyer
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := database.Upsert(tx.NewInsert().Model(s.cartLine(buyer, pid, n)), cartKey, "quantity").Exec(ctx)
+		_, err := database.Upsert(tx.NewInsert().Model(&row), cartKey, "quantity", "price").Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("set the quantity of product %s in the cart: %w", pid, err)
 		}
@@ -96,29 +128,50 @@ func (s *Service) SetCartQuantity(ctx context.Context, buyer authclient.UserID, 
 	})
 }
 
-// fits tells whether a product may come into the cart: it is sold, or there already, and
-// the cart isn't full. Two additions at once may pass the limit by one, which harms nobody.
+// newLine is a line of nobody's cart yet.
+func (s *Service) newLine(ctx context.Context, pid ProductID, n int64, seen *money.Amount) (cartLine, error) {
+	if n < 1 || n > maxQuantity {
+		return cartLine{}, shopclient.ErrQuantity
+	}
+	products, err := s.productsByID(ctx, s.db.NewSelect(), []ProductID{pid})
+	if err != nil {
+		return cartLine{}, err
+	}
+	p, ok := products[pid]
+	if !ok {
+		return cartLine{}, shopclient.ErrNoProduct
+	}
+	l := cartLine{ProductID: pid, Quantity: n, Price: p.Price, AddedAt: database.At(s.now())}
+	if seen != nil && seen.Currency == p.Currency && seen.Minor > 0 && seen.Minor <= maxSeen {
+		l.Price = seen.Minor
+	}
+	return l, nil
+}
+
+// fits tells whether a product may come into a user's cart: it is sold, or there already,
+// and the cart isn't full. Two additions at once may pass the limit by one, which harms
+// nobody.
 func (s *Service) fits(ctx context.Context, buyer authclient.UserID, pid ProductID) error {
-	var lines []cartLine
-	if err := s.db.NewSelect().Model(&lines).Where("buyer = ?", buyer).Scan(ctx); err != nil {
+	var ids []ProductID
+	if err := s.db.NewSelect().Model((*cartLine)(nil)).Column("product_id").Where("buyer = ?", buyer).Scan(ctx, &ids); err != nil {
 		return fmt.Errorf("read the cart: %w", err)
 	}
-	for _, l := range lines {
-		if l.ProductID == pid {
-			return nil
-		}
+	if slices.Contains(ids, pid) {
+		return nil
 	}
-	if len(lines) >= maxLines {
+	if len(ids) >= maxLines {
 		return shopclient.ErrCartFull
 	}
+	return s.sold(ctx, pid)
+}
+
+// sold refuses a product that was taken down.
+func (s *Service) sold(ctx context.Context, pid ProductID) error {
 	p, err := s.Product(ctx, pid)
-	if err != nil {
-		return err
-	}
-	if p.State != Listed {
+	if err == nil && p.State != Listed {
 		return shopclient.ErrNoProduct
 	}
-	return nil
+	return err
 }
 
 // RemoveFromCart takes a product out of the cart; one that isn't there is no error.
@@ -134,12 +187,17 @@ func (s *Service) RemoveFromCart(ctx context.Context, buyer authclient.UserID, p
 
 // Cart is the buyer's cart with today's prices.
 func (s *Service) Cart(ctx context.Context, buyer authclient.UserID) (Cart, error) {
-	c := Cart{Total: money.Amount{Currency: s.currency}}
 	var rows []cartLine
 	err := s.db.NewSelect().Model(&rows).Where("buyer = ?", buyer).Order("added_at", "product_id").Scan(ctx)
 	if err != nil {
 		return Cart{}, fmt.Errorf("read the cart: %w", err)
 	}
+	return s.today(ctx, rows)
+}
+
+// today is lines of a cart as their products are sold now.
+func (s *Service) today(ctx context.Context, rows []cartLine) (Cart, error) {
+	c := Cart{Total: money.Amount{Currency: s.currency}}
 	ids := make([]ProductID, len(rows))
 	for i, r := range rows {
 		ids[i] = r.ProductID
@@ -155,11 +213,14 @@ func (s *Service) Cart(ctx context.Context, buyer authclient.UserID) (Cart, erro
 	for _, r := range rows {
 		p := products[r.ProductID]
 		p.Stock = stock[p.ID]
-		l := CartLine{Product: p, Quantity: r.Quantity, Available: s.buyable(p) && p.Stock >= r.Quantity}
+		l := CartLine{Product: p, Quantity: r.Quantity, Trouble: s.trouble(p, p.Stock, r.Quantity), Seen: p.Amount()}
+		if r.Price > 0 {
+			l.Seen.Minor = r.Price
+		}
 		if l.Total, err = p.Amount().Times(r.Quantity); err != nil {
 			return Cart{}, fmt.Errorf("total of product %s in the cart: %w", p.ID, err)
 		}
-		if l.Available {
+		if l.Trouble == None {
 			if c.Total, err = c.Total.Add(l.Total); err != nil {
 				return Cart{}, fmt.Errorf("total of the cart: %w", err)
 			}
@@ -167,6 +228,19 @@ func (s *Service) Cart(ctx context.Context, buyer authclient.UserID) (Cart, erro
 		c.Lines = append(c.Lines, l)
 	}
 	return c, nil
+}
+
+// trouble is why n of a product can't be bought while that many are in stock.
+func (s *Service) trouble(p Product, stock, n int64) Trouble {
+	switch {
+	case !s.buyable(p):
+		return Gone
+	case stock <= 0:
+		return SoldOut
+	case stock < n:
+		return Short
+	}
+	return None
 }
 
 // buyable tells whether a product may come into an order; its stock is the ledger's matter.
@@ -198,4 +272,87 @@ func (s *Service) CartCount(ctx context.Context, buyer authclient.UserID) (int, 
 		return 0, fmt.Errorf("count the cart: %w", err)
 	}
 	return n, nil
+}
+
+// takeCart takes what is bought out of the cart and gives it, with the prices that the
+// buyer saw. The rows are locked first: of two orders from one cart the second one finds
+// it empty. What the buyer didn't see, or saw otherwise, is asked about again.
+func (s *Service) takeCart(ctx context.Context, tx bun.Tx, buyer authclient.UserID, seen []Item) ([]Item, error) {
+	var rows []cartLine
+	err := database.ForUpdate(tx.NewSelect().Model(&rows).Where("buyer = ?", buyer).Order("added_at", "product_id")).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the cart: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil, shopclient.ErrCartEmpty
+	}
+	rows, left := chosen(rows, seen)
+	if len(seen) > 0 && len(rows) != len(seen) {
+		return nil, shopclient.ErrCartChanged
+	}
+	if len(rows) > maxLines {
+		return nil, shopclient.ErrCartFull
+	}
+	if err := s.stuck(ctx, tx, left); err != nil {
+		return nil, err
+	}
+	items, ids := make([]Item, len(rows)), make([]ProductID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ProductID
+		items[i] = Item{Product: r.ProductID, Quantity: r.Quantity}
+		if r.Price > 0 {
+			items[i].Seen = &money.Amount{Minor: r.Price, Currency: s.currency}
+		}
+		k := slices.IndexFunc(seen, func(s Item) bool { return s.Product == r.ProductID })
+		if k >= 0 && seen[k].Seen != nil {
+			items[i].Seen = seen[k].Seen
+		}
+	}
+	_, err = tx.NewDelete().Model((*cartLine)(nil)).Where("buyer = ?", buyer).Where("product_id IN (?)", bun.In(ids)).Exec(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("take out of the cart what is bought: %w", err)
+	}
+	return items, nil
+}
+
+// chosen parts the lines that the buyer saw from the others. A buyer who names none takes
+// all.
+func chosen(rows []cartLine, seen []Item) (take, left []cartLine) {
+	if len(seen) == 0 {
+		return rows, nil
+	}
+	for _, r := range rows {
+		if slices.ContainsFunc(seen, func(s Item) bool { return s.Product == r.ProductID && s.Quantity == r.Quantity }) {
+			take = append(take, r)
+		} else {
+			left = append(left, r)
+		}
+	}
+	return take, left
+}
+
+// stuck refuses to leave lines in the cart that could be bought: they came, or came back,
+// after the buyer looked.
+func (s *Service) stuck(ctx context.Context, tx bun.Tx, left []cartLine) error {
+	if len(left) == 0 {
+		return nil
+	}
+	ids, accounts := make([]ProductID, len(left)), make([]ledger.AccountID, len(left))
+	for i, l := range left {
+		ids[i], accounts[i] = l.ProductID, stockOf(l.ProductID)
+	}
+	products, err := s.productsByID(ctx, tx.NewSelect(), ids)
+	if err != nil {
+		return err
+	}
+	balances, err := s.ledger.BalancesIn(ctx, tx, accounts...)
+	if err != nil {
+		return fmt.Errorf("read stocks: %w", err)
+	}
+	for _, l := range left {
+		if s.trouble(products[l.ProductID], balances[stockOf(l.ProductID)].Available, l.Quantity) == None {
+			return shopclient.ErrCartChanged
+		}
+	}
+	return nil
 }

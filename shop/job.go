@@ -37,7 +37,7 @@ func (s *Service) Run(ctx context.Context, log *slog.Logger) error {
 }
 
 func (s *Service) handlers() map[string]job.Handler {
-	return map[string]job.Handler{settleJob: s.settleLater, deadlineJob: s.endAtDeadline}
+	return map[string]job.Handler{settleJob: s.settleLater, deadlineJob: s.endAtDeadline, unusedUpload: s.deleteUnused}
 }
 
 // settleLater asks pay again after as long as the order has waited already.

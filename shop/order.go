@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -84,8 +83,8 @@ type orderEvent struct {
 	At      database.Time
 }
 
-// NewOrder is what a buyer asks for: Items, or with Cart everything in the cart, and
-// then Items (if there are any) is what the buyer saw in it.
+// NewOrder is what a buyer asks for: Items, or with Cart what is in the cart. Then Items (if
+// there are any) are the lines that the buyer saw could be bought; others stay in the cart.
 type NewOrder struct {
 	Items  []Item
 	Cart   bool
@@ -96,7 +95,7 @@ type NewOrder struct {
 type Item struct {
 	Product  ProductID
 	Quantity int64
-	Seen     *money.Amount // the price that the buyer saw; nil takes any
+	Seen     *money.Amount // the price that the buyer saw; nil takes any, or from the cart the one seen there
 }
 
 func (in NewOrder) check() error {
@@ -168,39 +167,6 @@ func (s *Service) place(ctx context.Context, buyer Person, in NewOrder, key stri
 	return OrderID(used), err
 }
 
-// takeCart empties the cart and gives what was in it, with the prices that the buyer saw.
-// The rows are locked first: of two orders from one cart the second one finds it empty.
-func (s *Service) takeCart(ctx context.Context, tx bun.Tx, buyer authclient.UserID, seen []Item) ([]Item, error) {
-	var rows []cartLine
-	err := database.ForUpdate(tx.NewSelect().Model(&rows).Where("buyer = ?", buyer).Order("added_at", "product_id")).Scan(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the cart: %w", err)
-	}
-	if len(rows) == 0 {
-		return nil, shopclient.ErrCartEmpty
-	}
-	if len(rows) > maxLines {
-		return nil, shopclient.ErrCartFull
-	}
-	items, ids := make([]Item, len(rows)), make([]ProductID, len(rows))
-	for i, r := range rows {
-		ids[i] = r.ProductID
-		items[i] = Item{Product: r.ProductID, Quantity: r.Quantity}
-		k := slices.IndexFunc(seen, func(s Item) bool { return s.Product == r.ProductID && s.Quantity == r.Quantity })
-		if k >= 0 {
-			items[i].Seen = seen[k].Seen
-		}
-		if len(seen) > 0 && (k < 0 || len(seen) != len(rows)) {
-			return nil, shopclient.ErrCartChanged
-		}
-	}
-	_, err = tx.NewDelete().Model((*cartLine)(nil)).Where("buyer = ?", buyer).Where("product_id IN (?)", bun.In(ids)).Exec(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("empty the cart: %w", err)
-	}
-	return items, nil
-}
-
 // priced is an order's lines with today's products, and their total.
 func (s *Service) priced(ctx context.Context, tx bun.Tx, oid OrderID, items []Item) (Order, error) {
 	ids := make([]ProductID, len(items))
@@ -220,7 +186,7 @@ func (s *Service) priced(ctx context.Context, tx bun.Tx, oid OrderID, items []It
 		}
 		if item.Seen != nil && *item.Seen != p.Amount() {
 			return Order{}, shopclient.ErrPriceChanged.
-				With("product", string(p.ID)).With("title", p.Title).With("price", p.Amount())
+				With("product", string(p.ID)).With("title", p.Title).With("price", p.Amount()).With("seen", *item.Seen)
 		}
 		line, err := p.Amount().Times(item.Quantity)
 		if err != nil {

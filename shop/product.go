@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"strings"
 	"unicode"
@@ -104,6 +103,9 @@ func (s *Service) AddProduct(ctx context.Context, seller Person, in NewProduct, 
 		if _, err := tx.NewInsert().Model(&p).Exec(ctx); err != nil {
 			return fmt.Errorf("add product %s: %w", p.ID, err)
 		}
+		if err := s.usePicture(ctx, tx, p.Image); err != nil {
+			return err
+		}
 		return s.supply(ctx, tx, p.ID, p.Version, in.Stock)
 	})
 	if err != nil {
@@ -130,7 +132,7 @@ func (s *Service) ChangeProduct(ctx context.Context, seller authclient.UserID, p
 	if err != nil {
 		return Product{}, err
 	}
-	version, stock := p.Version, p.Stock
+	version, stock, image := p.Version, p.Stock, p.Image
 	if in.Version != 0 && in.Version != version {
 		return Product{}, shopclient.ErrStale
 	}
@@ -170,6 +172,11 @@ func (s *Service) ChangeProduct(ctx context.Context, seller authclient.UserID, p
 		}
 		if !won {
 			return shopclient.ErrStale
+		}
+		if p.Image != image {
+			if err := s.usePicture(ctx, tx, p.Image); err != nil {
+				return err
+			}
 		}
 		if in.Stock == nil {
 			return nil
@@ -239,13 +246,17 @@ func (s *Service) OwnProduct(ctx context.Context, seller authclient.UserID, pid 
 
 // ProductQuery narrows a list of products; empty fields don't.
 type ProductQuery struct {
-	Search string // in title or description, whatever the case of ASCII letters
-	Seller authclient.UserID
+	Search    string // in title or description, whatever the case of ASCII letters
+	Seller    authclient.UserID
+	TakenDown bool // with what is not sold any more
 }
 
 // Products is a page of what is sold, newest first, and the cursor of the next page.
 func (s *Service) Products(ctx context.Context, query ProductQuery, page database.Page) ([]Product, string, error) {
-	q := s.db.NewSelect().Where("state = ?", Listed)
+	q := s.db.NewSelect()
+	if !query.TakenDown {
+		q.Where("state = ?", Listed)
+	}
 	if query.Seller != "" {
 		q.Where("seller = ?", query.Seller)
 	}
@@ -285,7 +296,7 @@ func shorten(text string, most int) string {
 
 func (p *Product) setTitle(title string) error {
 	p.Title = strings.TrimSpace(title)
-	if n := utf8.RuneCountInString(p.Title); n == 0 || n > maxTitle || !visible(p.Title) {
+	if n := utf8.RuneCountInString(p.Title); n > maxTitle || !visible(p.Title) || !strings.ContainsFunc(p.Title, shows) {
 		return shopclient.ErrTitle
 	}
 	return nil
@@ -298,6 +309,9 @@ func (p *Product) setDescription(text string) error {
 	}
 	return nil
 }
+
+// shows tells whether a character leaves a mark by itself.
+func shows(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
 
 // visible refuses control characters and what is no text; some databases would refuse
 // or cut it.
@@ -348,14 +362,4 @@ func checkPieces(n int64) error {
 		return shopclient.ErrStock
 	}
 	return nil
-}
-
-// AddPicture stores an upload and gives the name by which a product refers to it.
-func (s *Service) AddPicture(ctx context.Context, upload io.Reader) (string, error) {
-	return s.pictures.Add(ctx, upload)
-}
-
-// Picture reads a stored picture.
-func (s *Service) Picture(ctx context.Context, name string) (io.ReadCloser, error) {
-	return s.pictures.Open(ctx, name)
 }

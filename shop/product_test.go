@@ -2,7 +2,6 @@ package shop
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -72,7 +71,7 @@ func TestOneFormIsOneProduct(t *testing.T) {
 		}
 		key := token()
 		ids := at(5, func(int) ProductID {
-			name, err := m.AddPicture(t.Context(), bytes.NewReader(file.Bytes()))
+			name, err := m.AddPicture(t.Context(), ann.ID, bytes.NewReader(file.Bytes()))
 			if err != nil {
 				t.Error(err)
 			}
@@ -179,7 +178,7 @@ func TestTakeDown(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
 		p := m.product(10)
 		o := m.pending(p, 1)
-		if err := m.AddToCart(t.Context(), bob.ID, p.ID, 1, ""); err != nil {
+		if err := m.AddToCart(t.Context(), bob.ID, p.ID, 1, nil, ""); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {
@@ -197,11 +196,11 @@ func TestTakeDown(t *testing.T) {
 		if _, err := m.PlaceOrder(t.Context(), bob, items(p, 1), ""); !errors.Is(err, shopclient.ErrUnavailable) {
 			t.Errorf("buy it: %v", err)
 		}
-		if err := m.AddToCart(t.Context(), cara.ID, p.ID, 1, ""); !errors.Is(err, shopclient.ErrNoProduct) {
+		if err := m.AddToCart(t.Context(), cara.ID, p.ID, 1, nil, ""); !errors.Is(err, shopclient.ErrNoProduct) {
 			t.Errorf("put it in a cart: %v", err)
 		}
 		c, err := m.Cart(t.Context(), bob.ID)
-		if err != nil || len(c.Lines) != 1 || c.Lines[0].Available || c.Total.Minor != 0 {
+		if err != nil || len(c.Lines) != 1 || c.Lines[0].Trouble != Gone || c.Total.Minor != 0 {
 			t.Errorf("in a cart: %+v, %v", c, err)
 		}
 		if got, err := m.Pay(t.Context(), bob.ID, o.ID, ""); err != nil || got.State != Paid {
@@ -251,144 +250,4 @@ func TestListAndSearch(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestCart(t *testing.T) {
-	each(t, func(t *testing.T, m *market) {
-		ctx := t.Context()
-		p, q := m.product(5), m.productOf(cara, "Cup", "3.50", 100)
-		add := func(pid ProductID, n int64) error { return m.AddToCart(ctx, bob.ID, pid, n, "") }
-		if err := errors.Join(add(p.ID, 2), add(q.ID, 3), add(p.ID, 1)); err != nil {
-			t.Fatal(err)
-		}
-		c, err := m.Cart(ctx, bob.ID)
-		if err != nil || len(c.Lines) != 2 || c.Total.Minor != 3*1200+3*350 || c.Lines[0].Quantity != 3 {
-			t.Fatalf("got %+v, %v", c, err)
-		}
-		if n, err := m.CartCount(ctx, bob.ID); n != 6 || err != nil {
-			t.Errorf("%d pieces, %v", n, err)
-		}
-		for name, err := range map[string]error{
-			"none":                   add(p.ID, 0),
-			"too many at once":       add(p.ID, 1000),
-			"too many together":      add(p.ID, 997),
-			"a quantity of none":     m.SetCartQuantity(ctx, bob.ID, p.ID, 0),
-			"a quantity of too many": m.SetCartQuantity(ctx, bob.ID, p.ID, 1000),
-		} {
-			if !errors.Is(err, shopclient.ErrQuantity) {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-		if err := m.SetCartQuantity(ctx, bob.ID, p.ID, 6); err != nil {
-			t.Fatal(err)
-		}
-		if c, err = m.Cart(ctx, bob.ID); err != nil || c.Lines[0].Available || c.Total.Minor != 3*350 {
-			t.Errorf("six of five: %+v, %v", c, err)
-		}
-		if _, err := m.PlaceOrder(ctx, bob, NewOrder{Cart: true}, ""); !errors.Is(err, shopclient.ErrSoldOut) {
-			t.Errorf("buy six of five: %v", err)
-		}
-		if n, _ := m.CartCount(ctx, bob.ID); n != 9 {
-			t.Error("a refused order changed the cart")
-		}
-		if err := errors.Join(m.RemoveFromCart(ctx, bob.ID, p.ID), m.RemoveFromCart(ctx, bob.ID, p.ID)); err != nil {
-			t.Error(err)
-		}
-		if n, _ := m.CartCount(ctx, bob.ID); n != 3 {
-			t.Errorf("%d pieces, want 3", n)
-		}
-	})
-}
-
-func TestAddingAtOnce(t *testing.T) {
-	each(t, func(t *testing.T, m *market) {
-		p, key := m.product(1), token()
-		for _, err := range at(10, func(int) error { return m.AddToCart(t.Context(), bob.ID, p.ID, 1, "") }) {
-			if err != nil {
-				t.Error(err)
-			}
-		}
-		for _, err := range at(10, func(int) error { return m.AddToCart(t.Context(), bob.ID, p.ID, 5, key) }) {
-			if err != nil {
-				t.Error(err)
-			}
-		}
-		if n, err := m.CartCount(t.Context(), bob.ID); n != 15 || err != nil {
-			t.Errorf("%d pieces, %v; want 15", n, err)
-		}
-	})
-}
-
-func TestCheckout(t *testing.T) {
-	each(t, func(t *testing.T, m *market) {
-		ctx := t.Context()
-		p, q := m.product(5), m.productOf(cara, "Cup", "3.50", 100)
-		if err := errors.Join(m.AddToCart(ctx, bob.ID, p.ID, 2, ""), m.AddToCart(ctx, bob.ID, q.ID, 3, "")); err != nil {
-			t.Fatal(err)
-		}
-		seen := m.seenCart(bob)
-		if err := m.SetCartQuantity(ctx, bob.ID, q.ID, 4); err != nil { // in another tab
-			t.Fatal(err)
-		}
-		if _, err := m.PlaceOrder(ctx, bob, seen, token()); !errors.Is(err, shopclient.ErrCartChanged) {
-			t.Fatalf("a cart that changed: %v", err)
-		}
-		price := "4.00"
-		if _, err := m.ChangeProduct(ctx, cara.ID, q.ID, ProductChange{Price: &price}); err != nil {
-			t.Fatal(err)
-		}
-		stale := m.seenCart(bob)
-		*stale.Items[1].Seen = q.Amount()
-		if _, err := m.PlaceOrder(ctx, bob, stale, token()); !errors.Is(err, shopclient.ErrPriceChanged) {
-			t.Fatalf("a price that changed: %v", err)
-		}
-		o, err := m.PlaceOrder(ctx, bob, m.seenCart(bob), token())
-		if err != nil || o.State != Paid || o.Total != 2*1200+4*400 || len(o.Lines) != 2 {
-			t.Fatalf("got %+v, %v", o, err)
-		}
-		if x := m.pay.Payment(string(o.ID)); len(x.Parties) != 2 || x.Parties[0].Amount.Minor != 2400 || x.Parties[1].Amount.Minor != 1600 {
-			t.Errorf("shares %+v", x.Parties)
-		}
-		if n, _ := m.CartCount(ctx, bob.ID); n != 0 {
-			t.Errorf("%d pieces are left in the cart", n)
-		}
-	})
-}
-
-// Two tabs with a form each buy the cart once.
-func TestCheckoutInTwoTabs(t *testing.T) {
-	each(t, func(t *testing.T, m *market) {
-		p := m.product(100)
-		if err := m.AddToCart(t.Context(), bob.ID, p.ID, 2, ""); err != nil {
-			t.Fatal(err)
-		}
-		seen := m.seenCart(bob)
-		bought := 0
-		for _, err := range at(8, func(int) error { return second(m.PlaceOrder(t.Context(), bob, seen, token())) }) {
-			switch code(err) {
-			case "":
-				bought++
-			case "shop.cart_empty":
-			default:
-				t.Error(err)
-			}
-		}
-		if bought != 1 || m.stock(p) != 98 {
-			t.Errorf("bought %d times, stock %d", bought, m.stock(p))
-		}
-	})
-}
-
-func (m *market) seenCart(who Person) NewOrder {
-	m.t.Helper()
-	c, err := m.Cart(context.Background(), who.ID)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	in := NewOrder{Cart: true}
-	for _, l := range c.Lines {
-		price := l.Product.Amount()
-		in.Items = append(in.Items, Item{Product: l.Product.ID, Quantity: l.Quantity, Seen: &price})
-	}
-	return in
 }

@@ -57,6 +57,13 @@ func alertRole(t Tone) string {
 	return "status"
 }
 
+// Image is a picture in one file, or in several to choose from by their width.
+type Image struct {
+	URL   string
+	Files string // addresses with their widths (the attribute srcset), or ""
+	Sizes string // how wide the picture is shown (the attribute sizes); with Files
+}
+
 // Link is an address with its text.
 type Link struct{ URL, Text string }
 

@@ -107,7 +107,7 @@ func sample() templ.Component {
 		Heading("Title"), Breadcrumb([]Link{{"/", "Top"}}), Alert(Bad, "Bad"), Alert(Plain, "Plain"),
 		FormErrors([]string{"One thing"}), StateBadge(Good, "Done"), Price("¥12.00"), Empty("None", "Go on", "/", "All"),
 		Pager("list", "/?cursor=x"), Facts([]Fact{{Name: "Id", Value: "ord_1", URL: "/orders/1"}}), Secret("abc"),
-		Picture("/p.webp", "A cup", false), Picture("", "", false), Thumbnail("", "“Cup”", false), Tile("/", "cart", "Cart"), FormToken("t"), ErrorFragment("Oh", "Text"),
+		Picture(Image{URL: "/p.jpg", Files: "/s.jpg 320w, /p.jpg 640w", Sizes: "50vw"}, "A cup", false), Picture(Image{}, "", false), Thumbnail(Image{}, "“Cup”", false), Tile("/", "cart", "Cart"), FormToken("t"), ErrorFragment("Oh", "Text"),
 		Field(Input{Name: "a", Label: "A", Error: "Wrong", Help: "Like this", Required: true}),
 		Field(Input{Name: "b", Label: "B", Prefix: "¥"}), Field(Input{Name: "c", Label: "C", Type: "file"}),
 		TextArea(Input{Name: "d", Label: "D"}), Select(Input{Name: "e", Label: "E", Value: "2"}, []Option{{"1", "One"}, {"2", "Two"}}),

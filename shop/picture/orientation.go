@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"image"
-
-	"golang.org/x/image/draw"
-	"golang.org/x/image/math/f64"
 )
 
 // Markers of a JPEG file, and what is looked for in its EXIF part (CIPA DC-008).
@@ -69,32 +66,42 @@ func orientationTag(tiff []byte) int {
 // sideways are the orientations that exchange width and height.
 func sideways(o int) bool { return o >= 5 }
 
-// placed is how the pixels of a picture of w × h, held that way, come to lie upright in one
-// of dw × dh: x' = m[0]x + m[1]y + m[2], y' = m[3]x + m[4]y + m[5].
-func placed(o int, src, dst image.Rectangle) f64.Aff3 {
-	w, h := float64(src.Dx()), float64(src.Dy())
-	m := map[int]f64.Aff3{
-		1: {1, 0, 0, 0, 1, 0},
-		2: {-1, 0, w, 0, 1, 0},
-		3: {-1, 0, w, 0, -1, h},
-		4: {1, 0, 0, 0, -1, h},
-		5: {0, 1, 0, 1, 0, 0},
-		6: {0, -1, h, 1, 0, 0},
-		7: {0, -1, h, -1, 0, w},
-		8: {0, 1, 0, -1, 0, w},
-	}[o]
-	if sideways(o) {
-		w, h = h, w
+// placed is where a pixel of a picture of w × h, held that way, comes to lie upright.
+func placed(o, x, y, w, h int) (int, int) {
+	switch o {
+	case 2:
+		return w - 1 - x, y
+	case 3:
+		return w - 1 - x, h - 1 - y
+	case 4:
+		return x, h - 1 - y
+	case 5:
+		return y, x
+	case 6:
+		return h - 1 - y, x
+	case 7:
+		return h - 1 - y, w - 1 - x
+	case 8:
+		return y, w - 1 - x
 	}
-	sx, sy := float64(dst.Dx())/w, float64(dst.Dy())/h
-	x, y := float64(src.Min.X), float64(src.Min.Y)
-	return f64.Aff3{
-		sx * m[0], sx * m[1], sx * (m[2] - m[0]*x - m[1]*y),
-		sy * m[3], sy * m[4], sy * (m[5] - m[3]*x - m[4]*y),
-	}
+	return x, y
 }
 
-// upright draws src, held that way, over the whole of dst.
-func upright(dst *image.RGBA, src image.Image, o int) {
-	draw.CatmullRom.Transform(dst, placed(o, src.Bounds(), dst.Bounds()), src, src.Bounds(), draw.Over, nil)
+// upright turns a picture that was held that way.
+func upright(src *image.RGBA, o int) *image.RGBA {
+	if o == 1 {
+		return src
+	}
+	w, h := src.Bounds().Dx(), src.Bounds().Dy()
+	dst := image.NewRGBA(image.Rect(0, 0, w, h))
+	if sideways(o) {
+		dst = image.NewRGBA(image.Rect(0, 0, h, w))
+	}
+	for y := range h {
+		for x := range w {
+			to, down := placed(o, x, y, w, h)
+			dst.SetRGBA(to, down, src.RGBAAt(x, y))
+		}
+	}
+	return dst
 }

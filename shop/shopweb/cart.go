@@ -28,6 +28,8 @@ type cartView struct {
 type cartLineView struct {
 	Product   productView
 	Quantity  string
+	Typed     string // the quantity in its field: another one where that was refused
+	Error     string // why it was
 	Seen      string // today's price as a decimal: this page shows it
 	Total     string
 	Buyable   bool
@@ -63,6 +65,7 @@ func (p *pages) cartLineView(ctx context.Context, l shop.CartLine) cartLineView 
 	v := cartLineView{
 		Product:   p.viewOf(ctx, l.Product),
 		Quantity:  strconv.FormatInt(l.Quantity, 10),
+		Typed:     strconv.FormatInt(l.Quantity, 10),
 		Seen:      l.Product.Amount().String(),
 		Total:     locale.Money(ctx, l.Total),
 		Buyable:   l.Trouble == shop.None,
@@ -90,9 +93,20 @@ func (p *pages) cart(w http.ResponseWriter, r *http.Request) error {
 	return p.showCart(w, r, nil)
 }
 
-// showCart shows the cart as it is now: the page, or for htmx the part that changed,
-// with what was refused above it.
+// typed is a quantity as it was typed for a product in the cart.
+type typed struct {
+	product  shop.ProductID
+	quantity string
+}
+
+// showCart shows the cart as it is now, with what was refused above it.
 func (p *pages) showCart(w http.ResponseWriter, r *http.Request, refused error) error {
+	return p.showCartWith(w, r, refused, typed{})
+}
+
+// showCartWith shows the page, or for htmx the part that changed. What was refused
+// stands beside the field that it was typed in, if it was.
+func (p *pages) showCartWith(w http.ResponseWriter, r *http.Request, refused error, in typed) error {
 	status := http.StatusOK
 	if refused != nil {
 		var ok bool
@@ -105,7 +119,7 @@ func (p *pages) showCart(w http.ResponseWriter, r *http.Request, refused error) 
 		return err
 	}
 	if refused != nil {
-		v.Problem = locale.Fault(r.Context(), fault.Of(refused))
+		v.refuse(r.Context(), fault.Of(refused), in)
 	}
 	count, err := p.countCart(w, r)
 	if err != nil {
@@ -117,14 +131,30 @@ func (p *pages) showCart(w http.ResponseWriter, r *http.Request, refused error) 
 	return web.Render(w, r, status, cartPage(v))
 }
 
+// refuse puts a refusal beside its field, or above everything.
+func (v *cartView) refuse(ctx context.Context, f *fault.Error, in typed) {
+	text := locale.Fault(ctx, f)
+	for i := range v.Lines {
+		if l := &v.Lines[i]; f.Field == "quantity" && l.Product.ID == string(in.product) {
+			l.Typed, l.Error = in.quantity, text
+			return
+		}
+	}
+	v.Problem = text
+}
+
 // setQuantity needs no one-time token: twice is once.
 func (p *pages) setQuantity(w http.ResponseWriter, r *http.Request) error {
 	form, err := web.Form(r)
 	if err != nil {
 		return err
 	}
-	r, err = p.setInCart(w, r, shop.ProductID(r.PathValue("id")), whole(form.Get("quantity")), p.glimpsed(form.Get("price")))
-	return p.cartDone(w, r, err)
+	in := typed{shop.ProductID(r.PathValue("id")), form.Get("quantity")}
+	r, err = p.setInCart(w, r, in.product, whole(in.quantity), p.glimpsed(form.Get("price")))
+	if err != nil {
+		return p.showCartWith(w, r, err, in)
+	}
+	return p.cartDone(w, r, nil)
 }
 
 func (p *pages) remove(w http.ResponseWriter, r *http.Request) error {

@@ -167,4 +167,3 @@ func (p *pages) glimpsed(decimal string) *money.Amount {
 	}
 	return &a
 }
-

@@ -17,6 +17,7 @@ import (
 	"jishi/kit/ui"
 	"jishi/kit/web"
 	"jishi/shop"
+	"jishi/shop/picture"
 	"jishi/shop/shopclient"
 )
 
@@ -44,7 +45,7 @@ type orderLineView struct {
 	ProductID  string
 	ProductURL string
 	Title      string
-	Thumbnail  string
+	Thumbnail  ui.Image
 	Seller     string
 	Price      string
 	Quantity   string
@@ -82,7 +83,7 @@ func orderViewOf(ctx context.Context, o shop.Order) orderView {
 			ProductID:  string(l.ProductID),
 			ProductURL: ui.SiteOf(ctx).Product(string(l.ProductID)),
 			Title:      l.Title,
-			Thumbnail:  thumbnailURL(l.Image),
+			Thumbnail:  imageOf(l.Image, picture.Small, lineSizes),
 			Seller:     l.SellerName,
 			Price:      locale.Money(ctx, money.Amount{Minor: l.Price, Currency: o.Currency}),
 			Quantity:   strconv.FormatInt(l.Quantity, 10),

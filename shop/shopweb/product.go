@@ -2,10 +2,8 @@ package shopweb
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"jishi/auth/authclient"
@@ -29,10 +27,11 @@ type productView struct {
 	URL         string
 	Title       string
 	Description string
-	Image       string // address of the picture, or ""
-	Thumbnail   string
-	Price       string // "¥12.00"
-	Stock       string // "3 left"
+	Image       ui.Image // as large as the page allows
+	Card        ui.Image // in a grid of products
+	Thumbnail   ui.Image // in a line of a list
+	Price       string   // "¥12.00"
+	Stock       string   // "3 left"
 	SoldOut     bool
 	Down        bool
 	Seller      string
@@ -62,8 +61,9 @@ func (p *pages) viewOf(ctx context.Context, x shop.Product) productView {
 		URL:         site.Product(string(x.ID)),
 		Title:       x.Title,
 		Description: x.Description,
-		Image:       imageURL(x.Image),
-		Thumbnail:   thumbnailURL(x.Image),
+		Image:       imageOf(x.Image, picture.Large, pageSizes),
+		Card:        imageOf(x.Image, picture.Small, cardSizes),
+		Thumbnail:   imageOf(x.Image, picture.Small, lineSizes),
 		Price:       locale.Money(ctx, x.Amount()),
 		Stock:       locale.T(ctx, "shop.stock", "count", x.Stock),
 		SoldOut:     x.Stock <= 0,
@@ -99,21 +99,6 @@ func addForm(ctx context.Context, x shop.Product) formView {
 func (f formView) on(path string) formView {
 	f.Return, f.Labelled = path, strings.HasPrefix(path, "/products/")
 	return f
-}
-
-// imageURL is where a product's picture is.
-func imageURL(image string) string {
-	if picture.Valid(image) {
-		return "/pictures/" + image
-	}
-	return image
-}
-
-func thumbnailURL(image string) string {
-	if picture.Valid(image) {
-		return "/pictures/" + picture.Small(image)
-	}
-	return image
 }
 
 // listView is a page of products.
@@ -173,23 +158,6 @@ func (p *pages) product(w http.ResponseWriter, r *http.Request) error {
 	return web.Render(w, r, http.StatusOK, productPage(p.viewOf(r.Context(), x), ""))
 }
 
-// picture sends a stored picture. A name never gets another content, so browsers keep it.
-func (p *pages) picture(w http.ResponseWriter, r *http.Request) error {
-	f, err := p.shop.Picture(r.Context(), r.PathValue("name")) // a file: a name with a size, or without
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	h := w.Header()
-	h.Set("Content-Type", picture.ContentType)
-	h.Set("Content-Length", strconv.FormatInt(f.Size, 10))
-	h.Set("Cache-Control", "public, max-age=31536000, immutable")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	_, _ = io.Copy(w, f) // a reader that left
-	return nil
-}
-
 // buy orders a quantity of one product. What the buyer has to decide anew (the price
 // changed, too few are left) is asked on the product's page.
 func (p *pages) buy(w http.ResponseWriter, r *http.Request) error {
@@ -219,9 +187,13 @@ func (p *pages) askAgain(w http.ResponseWriter, r *http.Request, status int, pid
 	if readErr != nil {
 		return readErr
 	}
-	v := p.viewOf(r.Context(), x)
+	v, f := p.viewOf(r.Context(), x), fault.Of(err)
+	problem := locale.Fault(r.Context(), f)
 	v.Buy.Quantity = quantity
-	return web.Render(w, r, status, productPage(v, locale.Fault(r.Context(), fault.Of(err))))
+	if f.Field == "quantity" && !v.SoldOut && !v.Down { // there is a form for it to stand in
+		v.Buy.Error, problem = problem, ""
+	}
+	return web.Render(w, r, status, productPage(v, problem))
 }
 
 // seen is the price that a form was shown with.

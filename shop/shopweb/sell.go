@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"jishi/kit/locale"
+	"jishi/kit/ui"
 	"jishi/kit/web"
 	"jishi/shop"
 	"jishi/shop/picture"
@@ -25,7 +26,7 @@ type sellView struct {
 	Description string
 	Address     string // of a picture elsewhere
 	Stored      string // name of a picture that is uploaded already
-	Preview     string
+	Preview     ui.Image
 	Price       string
 	Sign        string // of the currency
 	Stock       string
@@ -120,7 +121,7 @@ func (p *pages) sellAgain(w http.ResponseWriter, r *http.Request, v sellView, er
 		return err
 	}
 	v.Wrong = textsOf(r.Context(), err, sellFields...)
-	v.Preview = thumbnailURL(v.image())
+	v.Preview = imageOf(v.image(), picture.Small, lineSizes)
 	return web.Render(w, r, status, sellPage(v))
 }
 
@@ -141,7 +142,7 @@ func (p *pages) changing(r *http.Request) (sellView, error) {
 		StockSeen:   strconv.FormatInt(x.Stock, 10),
 		Title:       x.Title,
 		Description: x.Description,
-		Preview:     thumbnailURL(x.Image),
+		Preview:     imageOf(x.Image, picture.Small, lineSizes),
 		Price:       x.Amount().String(),
 		Sign:        locale.Sign(ctx, p.shop.Currency()),
 		Stock:       strconv.FormatInt(x.Stock, 10),

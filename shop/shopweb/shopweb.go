@@ -10,11 +10,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"jishi/kit/fault"
 	"jishi/kit/locale"
-	"jishi/kit/ui"
 	"jishi/kit/web"
 	"jishi/pay/payclient"
 	"jishi/shop"

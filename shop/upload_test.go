@@ -1,0 +1,118 @@
+package shop
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/png"
+	"strings"
+	"testing"
+	"time"
+
+	"jishi/kit/fault"
+	"jishi/shop/shopclient"
+)
+
+func (m *market) upload(who Person) string {
+	m.t.Helper()
+	var file bytes.Buffer
+	if err := png.Encode(&file, image.NewRGBA(image.Rect(0, 0, 9, 9))); err != nil {
+		m.t.Fatal(err)
+	}
+	name, err := m.AddPicture(m.t.Context(), who.ID, &file)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return name
+}
+
+func (m *market) stored(name string) bool {
+	m.t.Helper()
+	f, err := m.Picture(m.t.Context(), name)
+	if errors.Is(err, fault.ErrNotFound) {
+		return false
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	_ = f.Close()
+	return true
+}
+
+// After a day an upload that no product showed is gone, one that did stays, whatever the
+// product shows now.
+func TestUnusedUploadsAreDeleted(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		ctx, unused, first, second := t.Context(), m.upload(ann), m.upload(ann), m.upload(ann)
+		failed := 0
+		if _, err := m.AddPicture(ctx, ann.ID, strings.NewReader("%PDF")); err != nil {
+			failed++
+		}
+		p, err := m.AddProduct(ctx, ann, NewProduct{Title: "Cup", Price: "1", Image: first}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.ChangeProduct(ctx, ann.ID, p.ID, ProductChange{Image: &second}); err != nil {
+			t.Fatal(err)
+		}
+		m.forward(unusedLife - time.Minute)
+		m.work()
+		if !m.stored(unused) || failed != 1 {
+			t.Errorf("it is deleted too early")
+		}
+		m.forward(2 * time.Minute)
+		for range 2 {
+			m.work()
+			if m.stored(unused) || !m.stored(first) || !m.stored(second) {
+				t.Errorf("stored are %v %v %v, want the used ones", m.stored(unused), m.stored(first), m.stored(second))
+			}
+		}
+		if _, err := m.AddProduct(ctx, ann, NewProduct{Title: "Cup", Price: "1", Image: unused}, ""); !errors.Is(err, shopclient.ErrImage) {
+			t.Errorf("a product shows what is gone: %v", err)
+		}
+		var rows int
+		if count(t, m.db, (*upload)(nil), &rows); rows != 2 {
+			t.Errorf("%d rows are left, want 2", rows)
+		}
+	})
+}
+
+// A product takes a picture at the moment at which it is given up: it has it, or is refused.
+func TestUseRacesDeletion(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		for range 10 {
+			name := m.upload(ann)
+			m.forward(unusedLife + time.Second)
+			errs := at(2, func(i int) error {
+				if i == 0 {
+					m.work()
+					return nil
+				}
+				_, err := m.AddProduct(t.Context(), ann, NewProduct{Title: "Cup", Price: "1", Image: name}, "")
+				return err
+			})
+			if errs[1] != nil && !errors.Is(errs[1], shopclient.ErrImage) {
+				t.Fatal(errs[1])
+			}
+			if shown := errs[1] == nil; shown != m.stored(name) {
+				t.Fatalf("a product shows it: %v; it is stored: %v", shown, m.stored(name))
+			}
+		}
+	})
+}
+
+func TestUploadsAreLimited(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		for i := range uploadsMost {
+			if _, err := m.AddPicture(t.Context(), ann.ID, strings.NewReader("x")); errors.Is(err, shopclient.ErrUploads) {
+				t.Fatalf("upload %d is refused", i)
+			}
+		}
+		if _, err := m.AddPicture(t.Context(), ann.ID, strings.NewReader("x")); !errors.Is(err, shopclient.ErrUploads) {
+			t.Errorf("one too many: %v", err)
+		}
+		m.upload(cara) // somebody else may
+		m.forward(uploadsSpan + time.Second)
+		m.upload(ann)
+	})
+}
