@@ -14,13 +14,15 @@ import (
 
 // Every order has two jobs from the moment it is written, so that it comes to its end
 // whoever is still listening: one looks soon and then ever less often whether the money
-// was taken, the other one ends what is not paid at its deadline.
+// was taken, and ends the order if pay was never asked for it; the other one ends what is
+// not paid at its deadline.
 const (
 	settleJob   = "shop.settle"
 	deadlineJob = "shop.deadline"
 
 	settleFirst = 2 * time.Second  // after an order is placed, and the shortest pause
 	settleMost  = 2 * time.Minute  // the longest pause
+	unaskedLife = 15 * time.Second // of an order that pay knows nothing of: longer than a call to pay can take
 	awayPause   = 20 * time.Second // until pay is asked again when it was away at the deadline
 )
 
@@ -40,15 +42,23 @@ func (s *Service) handlers() map[string]job.Handler {
 	return map[string]job.Handler{settleJob: s.settleLater, deadlineJob: s.endAtDeadline, unusedUpload: s.deleteUnused}
 }
 
-// settleLater asks pay again after as long as the order has waited already.
+// settleLater asks pay again after as long as the order has waited already. An order that
+// pay was not asked for is that of a buyer who left, or of a process that died: it is closed
+// like one that is too late, so that its goods are free within seconds. If pay was away, its
+// buyer was told that the order stands, and may pay it until its deadline: the first such
+// answer is a failed attempt of the job, which its row remembers.
 func (s *Service) settleLater(ctx context.Context, j job.Job) error {
-	o, err := s.Settle(ctx, OrderID(j.Key))
-	if err != nil && o.State != Pending {
+	o, asked, err := s.settle(ctx, OrderID(j.Key))
+	if err != nil && (o.State != Pending || j.Attempt == 1) {
 		return err
 	}
 	now := s.now()
 	if o.State != Pending || !now.Before(o.DeadlineAt.Time) {
 		return nil // from here on it is the other job's
+	}
+	if !asked && j.Attempt == 1 && now.Sub(o.CreatedAt.Time) >= unaskedLife {
+		_, err := s.close(ctx, o)
+		return err
 	}
 	pause := min(max(now.Sub(o.CreatedAt.Time), settleFirst), settleMost)
 	return errors.Join(err, job.Later(now.Add(pause)))

@@ -74,18 +74,26 @@ func newPayment(o Order, wallet string) (payclient.NewPayment, error) {
 // Settle brings an order to where its payment is. It is for the browser that comes back
 // from the cashier and for the job alike; who comes first wins, the others change nothing.
 func (s *Service) Settle(ctx context.Context, oid OrderID) (Order, error) {
-	o, err := s.order(ctx, oid)
+	o, _, err := s.settle(ctx, oid)
+	return o, err
+}
+
+// settle is Settle, and tells whether pay was asked for the order's money. If not, nobody
+// has asked yet, or the request is still on its way.
+func (s *Service) settle(ctx context.Context, oid OrderID) (o Order, asked bool, err error) {
+	o, err = s.order(ctx, oid)
 	if err != nil || o.State != Pending {
-		return o, err
+		return o, true, err
 	}
 	p, err := s.payments.PaymentOf(ctx, string(oid))
 	if errors.Is(err, payclient.ErrNoPayment) {
-		return o, nil // nobody has asked for the money yet, or the request is still on its way
+		return o, false, nil
 	}
 	if err != nil {
-		return o, fmt.Errorf("payment of order %s: %w", oid, err)
+		return o, true, fmt.Errorf("payment of order %s: %w", oid, err)
 	}
-	return s.conclude(ctx, o, p)
+	o, err = s.conclude(ctx, o, p)
+	return o, true, err
 }
 
 // Cancel ends a pending order of the buyer's.

@@ -60,12 +60,12 @@ func newCrowd(t *testing.T, m *harness.Market) *crowd {
 
 // outcomes counts how purchases ended, and how often somebody had to ask again.
 type outcomes struct {
-	paid, unpaid, soldOut, closed, again atomic.Int64
-	done                                 atomic.Int64
+	paid, unpaid, soldOut, closed, left, again atomic.Int64
+	done                                       atomic.Int64
 }
 
 func (o *outcomes) String() string {
-	return fmt.Sprintf("%d paid, %d unpaid, %d sold out, %d closed in between; %d answers were outages", o.paid.Load(), o.unpaid.Load(), o.soldOut.Load(), o.closed.Load(), o.again.Load())
+	return fmt.Sprintf("%d paid, %d unpaid, %d sold out, %d closed in between, %d left; %d answers were outages", o.paid.Load(), o.unpaid.Load(), o.soldOut.Load(), o.closed.Load(), o.left.Load(), o.again.Load())
 }
 
 // buy does a round of purchases, and has strike called when so many of them are done.
@@ -102,7 +102,8 @@ func (c *crowd) buy(t *testing.T, round int, strike func()) *outcomes {
 // errLeft is the answer that an order stands, but that pay could not be asked.
 var errLeft = fault.New(fault.Busy, "pending", "")
 
-// purchase asks with one key until there is an answer, as a careful program does.
+// purchase asks with one key until there is an answer, as a careful program does; every
+// third one is by somebody who leaves at the first outage.
 func (c *crowd) purchase(t *testing.T, p *harness.Person, key string, i int, out *outcomes) {
 	in := shopclient.NewOrder{Items: []shopclient.NewItem{{Product: c.products[i%len(c.products)], Quantity: 1}}}
 	if i%4 == 0 { // from both sellers
@@ -133,6 +134,10 @@ func (c *crowd) purchase(t *testing.T, p *harness.Person, key string, i int, out
 			out.again.Add(1)
 			if f.Field != "" {
 				t.Errorf("%s: an outage names the field %s: %v", key, f.Field, err)
+			}
+			if i%3 == 1 {
+				out.left.Add(1)
+				return
 			}
 			select {
 			case <-time.After(50 * time.Millisecond):

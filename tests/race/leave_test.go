@@ -82,7 +82,8 @@ func comeBack(t *testing.T, buyer *harness.Person) {
 		}
 		end := ends[left%len(ends)]
 		left++
-		if got, err := end.call(o.ID); err != nil || got.State != end.state {
+		// After a while the market itself calls off what pay was never asked for.
+		if got, err := end.call(o.ID); err != nil || (got.State != end.state && got.State != shopclient.Canceled) {
 			t.Errorf("order %s: got %s, %v; want %s", o.ID, got.State, err, end.state)
 		}
 	}
