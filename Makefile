@@ -10,8 +10,8 @@ TESTS ?= ./...
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-run: build ## start the market and print its address
-	@$(BIN) serve
+run: build ## start the demo market and print how to log in (an empty one: bin/jishi serve)
+	@$(BIN) serve --demo
 
 build: ## build bin/jishi
 	@$(GO) build -trimpath -ldflags "-s -w" -o $(BIN) ./cmd/jishi

@@ -143,7 +143,7 @@ func PrintDemo(c *conf.Config, out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	_, _ = fmt.Fprintf(w, "\nA demo market: log in as any of these, password %s\n\n", demo.Password)
 	for _, a := range demo.Accounts() {
-		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", a.Identifier, a.Name, a.About)
+		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\n", a.Identifier, a.About, a.Name)
 	}
 	_, _ = fmt.Fprintf(w, "\n  %s\n\n", c.Module("shop").URL)
 	return w.Flush()
