@@ -28,7 +28,8 @@ const (
 )
 
 // Serve runs modules until ctx ends, then lets requests finish for the time of
-// c.Drain. It logs to stderr, and says there where the market is.
+// c.Drain. It logs to stderr, and says there where the market is. A database server that
+// is away is waited for; other faults of the start end it.
 func Serve(ctx context.Context, c *conf.Config, modules []string, stderr *os.File) error {
 	log, logFile := newLog(c, stderr)
 	defer func() { _ = logFile.Close() }()
@@ -38,28 +39,54 @@ func Serve(ctx context.Context, c *conf.Config, modules []string, stderr *os.Fil
 	if err != nil {
 		return fmt.Errorf("listen %s: %w", c.Listen, err)
 	}
-	m, err := Open(ctx, c, modules, log)
+	private, err := listenPrivate(c)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serveUntil(ctx, listener, m.Handler, c.Drain) })
-	if c.OpsListen != "" {
-		private, err := net.Listen("tcp", c.OpsListen)
-		if err != nil {
-			return errors.Join(fmt.Errorf("ops-listen %s: %w", c.OpsListen, err), listener.Close())
-		}
-		group.Go(func() error { return serveUntil(ctx, private, m.Private, c.Drain) })
+	g := newGate(ctx.Done())
+	group.Go(func() error { return serveUntil(ctx, listener, g, c.Drain) })
+	if private != nil {
+		group.Go(func() error { return serveUntil(ctx, private, http.HandlerFunc(g.servePrivate), c.Drain) })
 	}
-	group.Go(func() error { return m.Run(ctx) })
-	// Starting needed tens of megabytes, for migrations and a first password hash, that
-	// nothing needs again.
-	debug.FreeOSMemory()
-	log.Info("market open", slog.String("url", c.BaseURL), slog.String("listen", listener.Addr().String()), slog.String("modules", strings.Join(modules, " ")))
-	err = errors.Join(group.Wait(), m.Close())
+	var m *Market
+	group.Go(func() (err error) {
+		m, err = g.open(ctx, c, log, func(ctx context.Context) (*Market, error) {
+			if c.Demo {
+				if err := startDemo(ctx, c, modules, log, stderr); err != nil {
+					return nil, err
+				}
+			}
+			return Open(ctx, c, modules, log)
+		})
+		if err != nil || m == nil {
+			return err
+		}
+		// Starting needed tens of megabytes, for migrations and a first password hash, that
+		// nothing needs again.
+		debug.FreeOSMemory()
+		log.Info("market open", slog.String("url", c.BaseURL), slog.String("listen", listener.Addr().String()), slog.String("modules", strings.Join(modules, " ")))
+		return m.Run(ctx)
+	})
+	err = group.Wait()
+	if m == nil {
+		return err // it never opened
+	}
+	err = errors.Join(err, m.Close())
 	log.Info("market closed")
 	return err
+}
+
+// listenPrivate takes the operator's own address; nil where there is none.
+func listenPrivate(c *conf.Config) (net.Listener, error) {
+	if c.OpsListen == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", c.OpsListen)
+	if err != nil {
+		return nil, fmt.Errorf("ops-listen %s: %w", c.OpsListen, err)
+	}
+	return l, nil
 }
 
 func newLog(c *conf.Config, stderr *os.File) (*slog.Logger, interface{ Close() error }) {

@@ -1,0 +1,170 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"jishi/kit/job"
+	"jishi/ledger"
+	"jishi/pay"
+	"jishi/pay/payclient"
+	"jishi/shop"
+)
+
+// The invariants between shop and pay, as they are reported.
+const (
+	paidIsCaptured = "an order is paid exactly when its payment is captured, with the same amount"
+	paidOnce       = "an order has one payment"
+)
+
+const (
+	// captureGrace is how long a captured payment may wait for its order to become paid:
+	// longer than the shop's job pauses.
+	captureGrace = 5 * time.Minute
+	// compareBatch is how many orders are compared at a time.
+	compareBatch = 1000
+)
+
+// verification is a run of Verify.
+type verification struct {
+	market *Market
+	out    io.Writer
+	broken int
+}
+
+func (v *verification) report(invariant, id, found string) {
+	v.broken++
+	_, _ = fmt.Fprintf(v.out, "VIOLATED %s: %s: %s\n", invariant, id, found)
+}
+
+func (v *verification) run(ctx context.Context, modules []string) error {
+	var p *pay.Service
+	var s *shop.Service
+	var err error
+	if slices.Contains(modules, "pay") {
+		if p, err = v.pay(ctx); err != nil {
+			return fmt.Errorf("pay: %w", err)
+		}
+	}
+	if slices.Contains(modules, "shop") {
+		if s, err = v.shop(ctx); err != nil {
+			return fmt.Errorf("shop: %w", err)
+		}
+	}
+	if p == nil || s == nil {
+		return nil // auth counts nothing
+	}
+	c := comparison{now: v.market.now(), report: v.report}
+	if err := c.run(ctx, s, p); err != nil {
+		return fmt.Errorf("compare shop and pay: %w", err)
+	}
+	_, err = fmt.Fprintf(v.out, "shop and pay: %d orders and %d payments compared, %d paid, %d captured payments wait for their order\n", c.orders, c.payments, c.paid, c.waiting)
+	return err
+}
+
+func (v *verification) pay(ctx context.Context) (*pay.Service, error) {
+	s, _, err := v.market.payService(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.Check(ctx, v.report)
+	if err != nil {
+		return nil, err
+	}
+	_, err = fmt.Fprintf(v.out, "pay: %d accounts, %d entries, %d wallets, %d payments\n", n.Accounts, n.Transfers, n.Wallets, n.Payments)
+	return s, err
+}
+
+func (v *verification) shop(ctx context.Context) (*shop.Service, error) {
+	m := v.market
+	db, err := m.openShop(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := shop.New(shop.Config{DB: db, Ledger: ledger.New(db, m.now), Jobs: job.New(db, m.now), Currency: m.conf.Currency, Now: m.now})
+	if err := s.Check(ctx, v.report); err != nil {
+		return nil, err
+	}
+	_, err = fmt.Fprintln(v.out, "shop: stock and orders checked")
+	return s, err
+}
+
+// comparison is a run through the orders of shop and the payments that pay has for them.
+type comparison struct {
+	now    time.Time
+	report ledger.Report
+
+	orders, payments, paid, waiting int
+}
+
+// run reads a batch of orders and then the payments for the same range of ids. Since an
+// order is paid only after its payment is captured, a paid one is exact even while people
+// buy; a payment that is captured in between is within its grace.
+func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) error {
+	after := shop.OrderID("")
+	for {
+		orders, err := s.OrdersAfter(ctx, after, compareBatch)
+		if err != nil {
+			return err
+		}
+		upTo := "" // of the last batch: whatever else there is
+		if len(orders) == compareBatch {
+			upTo = string(orders[len(orders)-1].ID)
+		}
+		payments := map[string]pay.Payment{}
+		err = p.EachPayment(ctx, "shop", string(after), upTo, func(x pay.Payment) {
+			if other, twice := payments[x.Order]; twice {
+				c.report(paidOnce, x.Order, fmt.Sprintf("%s and %s", other.ID, x.ID))
+			}
+			payments[x.Order] = x
+		})
+		if err != nil {
+			return err
+		}
+		c.payments += len(payments)
+		for _, o := range orders {
+			c.orders++
+			x, asked := payments[string(o.ID)]
+			delete(payments, string(o.ID))
+			c.order(o, x, asked)
+		}
+		for _, x := range payments {
+			c.unpaid("missing", x)
+		}
+		if upTo == "" {
+			return nil
+		}
+		after = orders[len(orders)-1].ID
+	}
+}
+
+// order compares one; where nobody asked for its money there is no payment.
+func (c *comparison) order(o shop.Order, x pay.Payment, asked bool) {
+	id := string(o.ID)
+	switch o.State {
+	case shop.Paid, shop.Completed:
+		c.paid++
+		switch {
+		case !asked:
+			c.report(paidIsCaptured, id, "it is "+string(o.State)+" and has no payment")
+		case x.State != payclient.Captured || x.Captured != o.Amount():
+			c.report(paidIsCaptured, id, fmt.Sprintf("it is %s and costs %s; payment %s is %s and took %s", o.State, o.Amount(), x.ID, x.State, x.Captured))
+		}
+	default:
+		c.unpaid(string(o.State), x)
+	}
+}
+
+// unpaid takes a payment whose order is not paid.
+func (c *comparison) unpaid(state string, x pay.Payment) {
+	switch {
+	case x.State != payclient.Captured:
+	case state != string(shop.Canceled) && c.now.Sub(x.SettledAt) < captureGrace:
+		c.waiting++
+	default:
+		c.report(paidIsCaptured, x.Order, fmt.Sprintf("it is %s, but payment %s took %s at %s", state, x.ID, x.Captured, x.SettledAt.Format(time.RFC3339)))
+	}
+}
