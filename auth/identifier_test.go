@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"jishi/auth/authclient"
 )
@@ -62,4 +64,32 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q: got %v, want a refusal", name, err)
 		}
 	}
+}
+
+// Whatever people type, what is stored of it is one form, and the same again.
+func FuzzIdentifier(f *testing.F) {
+	for _, typed := range []string{
+		"138 0013 8000", "+86-138-0013-8000", "１３８００１３８０００", "+1 415 555 2671", "a@b.example", "A.B+c@Bücher.example", "a@b..example",
+		"\u202e@b.example", "a@\u200b.example", "@", "+", "\x00", strings.Repeat("1", 300), "tel:+8613800138000;ext=1", "1380013800\u0660",
+	} {
+		f.Add(typed)
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		who, err := parseIdentifier(typed, "CN")
+		if err != nil {
+			if !errors.Is(err, authclient.ErrIdentifier) {
+				t.Errorf("%q: got %v", typed, err)
+			}
+			return
+		}
+		if again, err := parseIdentifier(string(who), "CN"); err != nil || again != who {
+			t.Errorf("%q is stored as %q, which is read as %q, %v", typed, who, again, err)
+		}
+		if n := len(who); n == 0 || n > maxEmail || !utf8.ValidString(string(who)) || strings.ContainsFunc(string(who), unicode.IsControl) {
+			t.Errorf("%q is stored as %q", typed, who)
+		}
+		if m := who.masked(); m == string(who) || !utf8.ValidString(m) {
+			t.Errorf("%q is shown to others as %q", who, m)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package id
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -35,4 +36,21 @@ func TestValid(t *testing.T) {
 			t.Errorf("Valid(%q) = %v, want %v", s, got, want)
 		}
 	}
+}
+
+func FuzzValid(f *testing.F) {
+	f.Add("ord", New("ord"))
+	f.Add("", "_")
+	f.Add("wal", "wal_0000000000000000000000000\x00")
+	f.Fuzz(func(t *testing.T, prefix, s string) {
+		if !Valid(prefix, s) {
+			return
+		}
+		if len(s) != len(prefix)+1+size || s[:len(prefix)] != prefix {
+			t.Errorf("%q is taken for an id with prefix %q", s, prefix)
+		}
+		if strings.ContainsFunc(s[len(prefix):], func(r rune) bool { return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'v') }) {
+			t.Errorf("%q has characters that no id has", s)
+		}
+	})
 }

@@ -1,0 +1,122 @@
+package app
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"jishi/conf"
+	"jishi/kit/fault"
+)
+
+// calls are those of the APIs that take a body. The ids are of things that exist.
+var calls = []struct{ method, path, body string }{
+	{http.MethodPost, "/auth/api/v1/users", `{"identifier":"a@b.example","password":"good enough","name":"A"}`},
+	{http.MethodPost, "/pay/api/v1/wallets", `{"name":"Groceries","currency":"CNY","amount":"12.00"}`},
+	{http.MethodPatch, "/pay/api/v1/wallets/{wallet}", `{"name":"Holiday","default":true}`},
+	{http.MethodPost, "/pay/api/v1/topups", `{"wallet":"{wallet}","amount":{"amount":"12.00","currency":"CNY"}}`},
+	{http.MethodPost, "/pay/api/v1/payments", `{"order":"o1","parties":[{"payee":"usr_1","amount":{"amount":"1.00","currency":"CNY"}}],"wallet":"{wallet}","expires_at":"2030-01-01T00:00:00Z"}`},
+	{http.MethodPost, "/pay/api/v1/payments/close", `{"order":"o2"}`},
+	{http.MethodPost, "/api/v1/products", `{"title":"Teapot","description":"two\nlines","image":"https://x.example/y","price":"12.00","stock":3}`},
+	{http.MethodPatch, "/api/v1/products/{product}", `{"title":"Pot","price":{"amount":"1.00","currency":"CNY"},"stock":5,"stock_seen":3}`},
+	{http.MethodPut, "/api/v1/cart/items/{product}", `{"quantity":2}`},
+	{http.MethodPost, "/api/v1/orders", `{"items":[{"product":"{product}","quantity":1,"price":"12.00"}],"cart":false,"wallet":"{wallet}"}`},
+	{http.MethodPost, "/api/v1/orders/ord_0/pay", `{"wallet":"{wallet}"}`},
+}
+
+// A body is done, or refused with a problem document: nothing that anybody can write is a
+// failure of ours.
+func FuzzBodies(f *testing.F) {
+	m := openForFuzz(f)
+	things := strings.NewReplacer("{wallet}", m.wallet, "{product}", m.product)
+	for i, c := range calls {
+		f.Add(uint8(i), []byte(things.Replace(c.body)))
+		for _, body := range []string{
+			"", "null", "[]", "{", `{"x":1}`, strings.Repeat("[", 10_001), `{"items":[null]}`, `{"parties":[{}]}`, `{"quantity":1e400}`, `{"amount":{"amount":null}}`,
+			`{"title":"\u0000"}`, "{\"title\":\"\xff\"}", `{"title":"\ud800","price":"1","stock":1}`, `{"amount":-0}`, `{"price":["1"]}`, `{"wallet":{}}`, `{"expires_at":"0000-00-00T00:00:00Z"}`,
+		} {
+			f.Add(uint8(i), []byte(body))
+		}
+	}
+	f.Fuzz(func(t *testing.T, call uint8, body []byte) {
+		c := calls[int(call)%len(calls)]
+		a := m.send(c.method, things.Replace(c.path), string(body))
+		if a.Code < 300 {
+			if a.Body.Len() > 0 && !json.Valid(a.Body.Bytes()) {
+				t.Errorf("%s %s %q: got %d %q", c.method, c.path, body, a.Code, a.Body)
+			}
+			return
+		}
+		var doc struct {
+			Type, Title, Detail, Code string
+			Status                    int
+		}
+		if err := json.Unmarshal(a.Body.Bytes(), &doc); err != nil || a.Code < 400 || a.Code >= 500 || a.Header().Get("Content-Type") != fault.ContentType || doc.Status != a.Code || doc.Type == "" || doc.Detail == "" {
+			t.Errorf("%s %s %q: got %d %q", c.method, c.path, body, a.Code, a.Body)
+		}
+	})
+}
+
+// fuzzed is a market with one user, who sells and buys.
+type fuzzed struct {
+	handler                http.Handler
+	token, wallet, product string
+}
+
+func openForFuzz(f *testing.F) *fuzzed {
+	f.Helper()
+	var c conf.Config
+	parser, err := kong.New(&c)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := parser.Parse([]string{"--data", f.TempDir()}); err != nil {
+		f.Fatal(err)
+	}
+	m, err := Open(f.Context(), &c, conf.Modules, slog.New(slog.DiscardHandler))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			f.Error(err)
+		}
+	})
+	x := &fuzzed{handler: m.Handler}
+	x.must(f, "/auth/api/v1/users", `{"identifier":"fuzz@example.com","password":"good enough"}`)
+	if x.token, err = Token(f.Context(), &c, "fuzz@example.com", conf.Modules, 24*time.Hour); err != nil {
+		f.Fatal(err)
+	}
+	x.wallet = x.must(f, "/pay/api/v1/wallets", `{"amount":"1000000.00"}`)
+	x.product = x.must(f, "/api/v1/products", `{"title":"Teapot","price":"12.00","stock":1000000}`)
+	return x
+}
+
+func (x *fuzzed) send(method, path, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept-Encoding", "identity")
+	if x.token != "" {
+		r.Header.Set("Authorization", "Bearer "+x.token)
+	}
+	w := httptest.NewRecorder()
+	x.handler.ServeHTTP(w, r)
+	return w
+}
+
+// must makes something and gives its id.
+func (x *fuzzed) must(f *testing.F, path, body string) string {
+	f.Helper()
+	w := x.send(http.MethodPost, path, body)
+	var made struct{ ID string }
+	if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code != http.StatusCreated {
+		f.Fatalf("%s: got %d %s", path, w.Code, w.Body)
+	}
+	return made.ID
+}
