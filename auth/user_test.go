@@ -44,6 +44,23 @@ func TestUnknownUserIsLikeWrongPassword(t *testing.T) {
 	})
 }
 
+// Where no hash can be had neither can be answered: whether there is such a user, it is the
+// same work behind the same gate.
+func TestUnknownUsersCostAHash(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		register(t, s, alice)
+		s.hasher.patience = 0
+		for range cap(s.hasher.slots) {
+			s.hasher.slots <- struct{}{}
+		}
+		for _, who := range []string{alice, "13900139000", "nobody@example.com", "not an identifier", ""} {
+			if _, err := s.Check(t.Context(), who, "wrong password", "192.0.2.1"); !errors.Is(err, authclient.ErrBusy) {
+				t.Errorf("%q: got %v, want %v", who, err, authclient.ErrBusy)
+			}
+		}
+	})
+}
+
 func TestAllThatIsWrongIsNamed(t *testing.T) {
 	each(t, func(t *testing.T, s *Service) {
 		repeat := "another"
