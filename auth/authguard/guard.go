@@ -173,7 +173,7 @@ func (g *Guard) Load(next http.Handler) http.Handler {
 }
 
 func (g *Guard) find(w http.ResponseWriter, r *http.Request) (caller, error) {
-	if !isAPI(r) {
+	if !web.IsAPI(r.URL.Path) {
 		return g.fromSession(w, r)
 	}
 	raw, ok := bearerOf(r)
@@ -186,8 +186,6 @@ func (g *Guard) find(w http.ResponseWriter, r *http.Request) (caller, error) {
 	}
 	return caller{Identity: claims.identity(), bearer: raw}, nil
 }
-
-func isAPI(r *http.Request) bool { return strings.Contains(r.URL.Path, "/api/") }
 
 func bearerOf(r *http.Request) (string, bool) {
 	scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " ")

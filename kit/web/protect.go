@@ -15,7 +15,11 @@ import (
 
 const (
 	maxBody = 1 << 20  // bytes of a request
-	maxFile = 12 << 20 // bytes of a request that carries a file
+	maxFile = 12 << 20 // bytes of a request that is a file
+
+	// maxForm is bytes of a form that carries a file: more than any file may have, so that one
+	// that is too large comes back with the form and what was typed. Most of it lies on disk.
+	maxForm = 64 << 20
 )
 
 var (
@@ -50,7 +54,10 @@ func Protect(friends []string, secure bool, bypass ...string) func(http.Handler)
 				h.Set("Strict-Transport-Security", "max-age=31536000")
 			}
 			limit := int64(maxBody)
-			if media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); media == "multipart/form-data" || strings.HasPrefix(media, "image/") {
+			switch media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); {
+			case media == "multipart/form-data":
+				limit = maxForm
+			case strings.HasPrefix(media, "image/"):
 				limit = maxFile
 			}
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
@@ -100,7 +107,7 @@ func NotFound(w http.ResponseWriter, r *http.Request) { Refuse(w, r, errNotFound
 
 // Refuse answers a program with a problem document and a browser with an error page.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if strings.Contains(r.URL.Path, "/api/") {
+	if IsAPI(r.URL.Path) {
 		WriteProblem(w, r, err)
 		return
 	}
