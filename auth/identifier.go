@@ -24,6 +24,9 @@ const maxEmail = 254
 // parseIdentifier reads what people type. A phone number without a country code is
 // one of region. Refusal: authclient.ErrIdentifier.
 func parseIdentifier(typed, region string) (identifier, error) {
+	if !utf8.ValidString(typed) {
+		return "", authclient.ErrIdentifier
+	}
 	// Full-width digits and signs come from Chinese keyboards.
 	s := strings.TrimSpace(norm.NFKC.String(typed))
 	if strings.Contains(s, "@") {
