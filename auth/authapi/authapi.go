@@ -124,13 +124,14 @@ func (a *API) register(ctx context.Context, in *newUser) (*newUserReply, error) 
 	return out, nil
 }
 
-// bearer is the input of a call that needs a token. Auth checks its own tokens itself.
-type bearer struct {
+// Bearer is the input of a call that needs a token. Auth checks its own tokens itself. It
+// is exported since huma doesn't fill what is embedded and not.
+type Bearer struct {
 	Authorization string `header:"Authorization" hidden:"true"`
 }
 
 // caller is what the token says of who calls.
-func (a *API) caller(ctx context.Context, in bearer) (auth.AccessClaims, error) {
+func (a *API) caller(ctx context.Context, in Bearer) (auth.AccessClaims, error) {
 	scheme, token, _ := strings.Cut(in.Authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return auth.AccessClaims{}, fault.ErrUnauthenticated
@@ -142,7 +143,7 @@ func (a *API) caller(ctx context.Context, in bearer) (auth.AccessClaims, error) 
 	return c, err
 }
 
-func (a *API) me(ctx context.Context, in *bearer) (*userReply, error) {
+func (a *API) me(ctx context.Context, in *Bearer) (*userReply, error) {
 	c, err := a.caller(ctx, *in)
 	if err != nil {
 		return nil, err
@@ -159,10 +160,10 @@ func (a *API) userReply(ctx context.Context, c auth.AccessClaims) (*userReply, e
 }
 
 func (a *API) changeMe(ctx context.Context, in *struct {
-	bearer
+	Bearer
 	Body authclient.UserChange
 }) (*userReply, error) {
-	c, err := a.caller(ctx, in.bearer)
+	c, err := a.caller(ctx, in.Bearer)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +175,7 @@ func (a *API) changeMe(ctx context.Context, in *struct {
 	return a.userReply(ctx, c)
 }
 
-func (a *API) sessions(ctx context.Context, in *bearer) (*struct{ Body authclient.Sessions }, error) {
+func (a *API) sessions(ctx context.Context, in *Bearer) (*struct{ Body authclient.Sessions }, error) {
 	c, err := a.caller(ctx, *in)
 	if err != nil {
 		return nil, err
@@ -193,17 +194,17 @@ func (a *API) sessions(ctx context.Context, in *bearer) (*struct{ Body authclien
 }
 
 func (a *API) endSession(ctx context.Context, in *struct {
-	bearer
+	Bearer
 	ID string `path:"id" maxLength:"64"`
 }) (*struct{}, error) {
-	c, err := a.caller(ctx, in.bearer)
+	c, err := a.caller(ctx, in.Bearer)
 	if err != nil {
 		return nil, err
 	}
 	return nil, a.auth.LogOutOne(ctx, c.User(), in.ID)
 }
 
-func (a *API) endSessions(ctx context.Context, in *bearer) (*struct{}, error) {
+func (a *API) endSessions(ctx context.Context, in *Bearer) (*struct{}, error) {
 	c, err := a.caller(ctx, *in)
 	if err != nil {
 		return nil, err

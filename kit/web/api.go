@@ -23,7 +23,7 @@ var (
 	errShape     = fault.New(fault.Invalid, "request.invalid", "The request has a value that this call doesn't take.")
 	errMalformed = fault.New(fault.Malformed, "request.malformed", "The request can't be read.")
 	errTooLarge  = fault.New(fault.TooLarge, "request.too_large", "The request is too large.")
-	errMedia     = fault.New(fault.Malformed, "request.media_type", "Send JSON, with Content-Type: application/json.")
+	errMedia     = fault.New(fault.Unsupported, "request.media_type", "Send JSON, with Content-Type: application/json.")
 )
 
 // IdempotencyKey is embedded in the input of calls that create.
@@ -198,13 +198,12 @@ func shapeFault(m *huma.ErrorModel) error {
 	switch fault.KindOf(m.Status) {
 	case fault.TooLarge:
 		return errTooLarge
+	case fault.Unsupported:
+		return errMedia
 	case fault.Invalid:
 		f = errShape
 	default:
 		f = errMalformed
-		if m.Status == http.StatusUnsupportedMediaType {
-			f = errMedia
-		}
 	}
 	var all []error
 	for _, d := range m.Errors {

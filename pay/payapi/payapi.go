@@ -62,7 +62,8 @@ func Routes(mux *http.ServeMux, s *pay.Service, from func(context.Context) pay.C
 	web.Register(h, call("closePayment", "POST", "/payments/{id}/close", "Close a payment unless it is captured",
 		"The answer's state says which of the two holds, for ever.", payclient.ErrNoPayment), a.close)
 	web.Register(h, call("closeOrder", "POST", "/orders/{order}/close", "Close the payment for an order, asked for or not",
-		"Where nobody has asked for the payment yet, a closed one is recorded, so that a payment which comes late is refused.", payclient.ErrOrder), a.closeOrder)
+		"Where nobody has asked for the payment yet, a closed one is recorded, so that a payment which comes late is refused.",
+		payclient.ErrOrder, payclient.ErrNoPayment), a.closeOrder)
 }
 
 const (

@@ -1,7 +1,8 @@
 // Package contract_test calls every route of the three REST APIs as another program would,
-// in raw requests, and compares status, problem code, field and headers: for what is
-// done, for each refusal, for pages of lists, for repeated requests, and for what
-// belongs to somebody else. All of it runs against every shape of a market.
+// in raw requests, and compares status, problem code, field and document: for what is
+// done, for what is refused, for pages of lists, for repeated requests, and for what
+// belongs to somebody else. All of it runs against every shape of a market, and against
+// every route that the market's own documents list.
 package contract_test
 
 import (
@@ -27,4 +28,29 @@ func each(t *testing.T, f func(t *testing.T, m *harness.Market)) {
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) { f(t, harness.Start(t, s.config)) })
 	}
+}
+
+// The parts build on each other: each uses what those before it have made.
+func TestContract(t *testing.T) {
+	each(t, func(t *testing.T, m *harness.Market) {
+		w := newWorld(t, m)
+		for _, part := range []struct {
+			name string
+			run  func(*world, *testing.T)
+		}{
+			{"users", (*world).users},
+			{"wallets", (*world).wallets},
+			{"payments", (*world).payments},
+			{"products", (*world).products},
+			{"cart", (*world).cart},
+			{"orders", (*world).orders},
+			{"what belongs to others", (*world).others},
+			{"the same again", (*world).again},
+			{"pages", (*world).pages},
+			{"bodies", (*world).bodies},
+		} {
+			t.Run(part.name, func(t *testing.T) { part.run(w, t) })
+		}
+		w.covered(t)
+	})
 }

@@ -1,0 +1,95 @@
+package contract_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// route is a call that a module's document describes, and how it has answered.
+type route struct {
+	base   string // of the module
+	method string
+	path   string // with names in braces
+	bearer bool   // it asks for a token
+	seen   map[int]bool
+
+	documented map[string]any // answers by status
+}
+
+// routes are those that the documents of the three APIs list.
+func (w *world) documented() []*route {
+	w.t.Helper()
+	var all []*route
+	for _, api := range []struct{ base, prefix string }{
+		{w.market.Auth, "/auth/api"}, {w.market.Pay, "/pay/api"}, {w.market.Shop, "/api"},
+	} {
+		res, err := w.http.Get(api.base + api.prefix + "/openapi.json")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		var document struct {
+			Paths map[string]map[string]struct {
+				Security  []map[string][]string
+				Responses map[string]any
+			}
+		}
+		err = json.NewDecoder(res.Body).Decode(&document)
+		_ = res.Body.Close()
+		if err != nil || len(document.Paths) == 0 {
+			w.t.Fatalf("the document of %s%s lists no routes: %v", api.base, api.prefix, err)
+		}
+		for path, methods := range document.Paths {
+			for method, operation := range methods {
+				all = append(all, &route{
+					base: api.base, method: strings.ToUpper(method), path: path,
+					bearer: len(operation.Security) > 0, seen: map[int]bool{}, documented: operation.Responses,
+				})
+			}
+		}
+	}
+	return all
+}
+
+// routeOf is the route that a request goes to; of several the one with fewer braces.
+func (w *world) routeOf(r *http.Request) *route {
+	var found *route
+	for _, candidate := range w.routes {
+		if candidate.method == r.Method && strings.HasPrefix(r.URL.String(), candidate.base) && fits(candidate.path, r.URL.Path) &&
+			(found == nil || strings.Count(candidate.path, "{") < strings.Count(found.path, "{")) {
+			found = candidate
+		}
+	}
+	return found
+}
+
+func fits(pattern, path string) bool {
+	return slices.EqualFunc(strings.Split(pattern, "/"), strings.Split(path, "/"), func(p, s string) bool {
+		return p == s || strings.HasPrefix(p, "{") && s != ""
+	})
+}
+
+// covered finds that every documented route has been seen to do what it is for and to
+// refuse.
+func (w *world) covered(t *testing.T) {
+	t.Helper()
+	for _, r := range w.routes {
+		done, refused := false, false
+		for status := range r.seen {
+			if _, ok := r.documented[strconv.Itoa(status)]; !ok {
+				t.Errorf("%s %s answered %d, of which its document says nothing", r.method, r.path, status)
+			}
+			done = done || status < 300
+			refused = refused || status >= 400
+		}
+		if !done || !refused {
+			t.Errorf("%s %s: seen done %t, seen refused %t; want both", r.method, r.path, done, refused)
+		}
+		if r.bearer && !r.seen[http.StatusUnauthorized] {
+			t.Errorf("%s %s asks for a token, but was not seen to refuse somebody without one", r.method, r.path)
+		}
+	}
+}
