@@ -33,7 +33,7 @@ const (
 func Serve(ctx context.Context, c *conf.Config, modules []string, stderr *os.File) error {
 	log, logFile := newLog(c, stderr)
 	defer func() { _ = logFile.Close() }()
-	slog.SetDefault(log.With(slog.String("from", "library"))) // for libraries; ours are handed theirs
+	slog.SetDefault(ops.Libraries(log)) // ours are handed theirs
 	// Listening comes first: an address that is taken must not cost a migration.
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {

@@ -5,6 +5,7 @@
 package ops
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"os"
@@ -45,3 +46,21 @@ func Terminal(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
+
+// Libraries is a logger for what other people's code has to say: warnings and errors.
+func Libraries(log *slog.Logger) *slog.Logger {
+	return slog.New(warnings{log.Handler()}).With(slog.String("from", "library"))
+}
+
+// warnings is a handler that takes nothing below a warning.
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && w.Handler.Enabled(ctx, l)
+}
+
+func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return warnings{w.Handler.WithAttrs(attrs)}
+}
+
+func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }
