@@ -34,7 +34,7 @@ var mayImport = []struct{ pkg, of string }{
 	{"pay/payapi", "pay auth/authclient auth/authguard kit"},
 	{"pay/payweb", "pay auth/authclient auth/authguard kit"},
 	{"pay", "pay/payclient auth/authclient ledger kit"},
-	{"shop/shopapi", "shop auth/authclient auth/authguard kit"},
+	{"shop/shopapi", "shop auth/authclient auth/authguard pay/payclient kit"},
 	{"shop/shopweb", "shop auth/authclient auth/authguard pay/payclient kit"},
 	{"shop", "shop auth/authclient pay/payclient ledger kit"},
 
