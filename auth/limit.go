@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -103,8 +104,8 @@ func (s *Service) limited(ctx context.Context, tx bun.Tx, b budget, before []att
 	if err != nil {
 		return fmt.Errorf("count attempts: %w", err)
 	}
-	seconds := int(wait(int64(b.limit), count(before), count(now), passed)*s.limits.Window.Seconds()) + 1
-	return authclient.ErrLimited.With(fault.RetryAfter, seconds).With(fault.Limit, b.limit)
+	seconds := wait(int64(b.limit), count(before), count(now), passed) * s.limits.Window.Seconds()
+	return authclient.ErrLimited.With(fault.RetryAfter, int(math.Round(seconds))+1).With(fault.Limit, b.limit)
 }
 
 func count(rows []attemptRow) int64 {

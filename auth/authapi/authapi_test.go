@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,92 @@ func TestNewUsersAreLimited(t *testing.T) {
 	}
 	if !errors.Is(err, authclient.ErrLimited) {
 		t.Errorf("got %v, want limited", err)
+	}
+	if after, ok := fault.Of(err).Extra[fault.RetryAfter].(float64); !ok || after < 1 || after > 3601 {
+		t.Errorf("wait %v seconds", fault.Of(err).Extra)
+	}
+}
+
+// Who registers is told how many more may, and who may not, when.
+func TestRateLimitHeaders(t *testing.T) {
+	m := market(t, func(c *auth.Config) { c.Limits = auth.Limits{Window: time.Hour, NewUsersPerAddress: 2} })
+	for i, want := range []struct {
+		status    int
+		remaining string
+	}{{201, "1"}, {201, "0"}, {429, "0"}} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/auth/api/v1/users",
+			strings.NewReader(`{"identifier":"`+strconv.Itoa(i)+`@example.com","password":"correct horse"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		res, err := m.HTTP().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		h := res.Header
+		if res.StatusCode != want.status || h.Get("RateLimit-Limit") != "2" || h.Get("RateLimit-Remaining") != want.remaining || h.Get("RateLimit-Reset") == "" {
+			t.Errorf("%d: %d %v", i, res.StatusCode, h)
+		}
+		if (h.Get("Retry-After") != "") != (want.status == 429) {
+			t.Errorf("%d: Retry-After %q", i, h.Get("Retry-After"))
+		}
+	}
+}
+
+// What the account page can do: another name, where one is logged in, and an end to it.
+func TestOwnAccount(t *testing.T) {
+	m := market(t)
+	ctx := t.Context()
+	ann, bob := m.Register(t, "ann@example.com"), m.Register(t, "bob@example.com")
+	for range 3 {
+		if _, err := m.Auth.LogIn(ctx, authclient.UserID(ann.ID), "Mozilla/5.0 Firefox/140.0", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	as := func(identifier string) *authclient.Client {
+		raw, err := m.Auth.IssueToken(ctx, identifier, []string{"auth"}, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return authclient.New(base, rest.Bearer(m.HTTP(), func(context.Context) (string, error) { return raw, nil }))
+	}
+	c := as("ann@example.com")
+
+	name, invisible := "Ann 安", "a\u200bb\u0007"
+	if u, err := c.Change(ctx, authclient.UserChange{Name: &name}); err != nil || u.Name != name {
+		t.Errorf("rename: %+v, %v", u, err)
+	}
+	if _, err := c.Change(ctx, authclient.UserChange{Name: &invisible}); !errors.Is(err, authclient.ErrName) || fault.Of(err).Field != "name" {
+		t.Errorf("an invisible name: %v", err)
+	}
+	if u, err := c.Change(ctx, authclient.UserChange{}); err != nil || u.Name != name {
+		t.Errorf("no change: %+v, %v", u, err)
+	}
+
+	list, err := c.Sessions(ctx)
+	if err != nil || len(list.Items) != 3 || list.Items[0].Current || list.Items[0].CreatedAt.IsZero() || list.Items[0].Device == "" {
+		t.Fatalf("sessions: %+v, %v", list, err)
+	}
+	one := list.Items[0].ID
+	if err := as("bob@example.com").EndSession(ctx, one); !errors.Is(err, authclient.ErrNoSession) {
+		t.Errorf("%s ends a session of somebody else: %v", bob.Name, err)
+	}
+	if err := c.EndSession(ctx, one); err != nil {
+		t.Error(err)
+	}
+	if list, err = c.Sessions(ctx); err != nil || len(list.Items) != 2 {
+		t.Errorf("after one: %+v, %v", list, err)
+	}
+	if err := c.EndSession(ctx, one); !errors.Is(err, authclient.ErrNoSession) {
+		t.Errorf("the same again: %v", err)
+	}
+	if err := c.EndSessions(ctx); err != nil {
+		t.Error(err)
+	}
+	if list, err = c.Sessions(ctx); err != nil || len(list.Items) != 0 {
+		t.Errorf("after all: %+v, %v", list, err)
 	}
 }
 

@@ -29,7 +29,9 @@ var install = sync.OnceValues(func() ([]byte, error) {
 // test is skipped.
 func tool(t *testing.T, name string) string {
 	t.Helper()
-	harness.Needs(t, "npm")
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Skip("npm is not installed, so this is not tested here")
+	}
 	if out, err := install(); err != nil {
 		t.Skipf("npm can't install the tools, so this is not tested here: %v\n%s", err, out)
 	}
@@ -93,5 +95,5 @@ func TestAGeneratedClientBuys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log(run(t, ".", harness.Needs(t, "node"), "run.cjs", filepath.Join(dir, "out", "purchase.js"), string(market)))
+	t.Log(run(t, ".", "node", "run.cjs", filepath.Join(dir, "out", "purchase.js"), string(market)))
 }
