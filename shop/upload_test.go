@@ -2,12 +2,15 @@ package shop
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"image"
 	"image/png"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"jishi/kit/fault"
 	"jishi/shop/shopclient"
@@ -97,6 +100,28 @@ func TestUseRacesDeletion(t *testing.T) {
 			if shown := errs[1] == nil; shown != m.stored(name) {
 				t.Fatalf("a product shows it: %v; it is stored: %v", shown, m.stored(name))
 			}
+		}
+	})
+}
+
+// The process died between giving a picture up and deleting its files: no product may take
+// it, and the job goes on where it stopped.
+func TestGivenUpIsNotUsed(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		name := m.upload(ann)
+		err := m.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewUpdate().Model((*upload)(nil)).Set("state = ?", uploadGone).Where("name = ?", name).Exec(ctx)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.AddProduct(t.Context(), ann, NewProduct{Title: "Cup", Price: "1", Image: name}, ""); !errors.Is(err, shopclient.ErrImage) {
+			t.Errorf("a product takes it: %v", err)
+		}
+		m.forward(unusedLife + time.Second)
+		if m.work(); m.stored(name) {
+			t.Error("it is still stored")
 		}
 	})
 }
