@@ -130,7 +130,7 @@ func refusals(t *testing.T) map[string]declared {
 var kinds = map[string]fault.Kind{
 	"Internal": fault.Internal, "Invalid": fault.Invalid, "Malformed": fault.Malformed, "Unauthenticated": fault.Unauthenticated,
 	"Forbidden": fault.Forbidden, "NotFound": fault.NotFound, "NotAllowed": fault.NotAllowed, "Conflict": fault.Conflict,
-	"Stale": fault.Stale, "TooLarge": fault.TooLarge, "Limited": fault.Limited, "Unpaid": fault.Unpaid, "Busy": fault.Busy, "Unknown": fault.Unknown,
+	"Stale": fault.Stale, "TooLarge": fault.TooLarge, "Unsupported": fault.Unsupported, "Limited": fault.Limited, "Unpaid": fault.Unpaid, "Busy": fault.Busy, "Unknown": fault.Unknown,
 }
 
 // declaration reads fault.New(fault.Kind, "code", "detail"), which package fault itself
