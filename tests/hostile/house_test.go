@@ -43,9 +43,18 @@ type house struct {
 	thirds               *browser
 }
 
-// TestInput is the list. The cases share the market, and run one after the other.
-func TestInput(t *testing.T) {
-	h := open(t)
+func TestInput(t *testing.T) { inputs(t, open(t, harness.Config{})) }
+
+// What databases make of a text differs most in the other one.
+func TestInputOnMariaDB(t *testing.T) {
+	if !harness.Long() {
+		t.Skip("the long form tries it on MariaDB too: TEST_LONG=1")
+	}
+	inputs(t, open(t, harness.Config{MariaDB: true}))
+}
+
+// inputs is the list. The cases share the market, and run one after the other.
+func inputs(t *testing.T, h *house) {
 	for _, c := range []struct {
 		name string
 		try  func(*house, *testing.T)
@@ -90,9 +99,10 @@ func TestInput(t *testing.T) {
 	}
 }
 
-func open(t *testing.T) *house {
+func open(t *testing.T, c harness.Config) *house {
+	c.Flags = []string{"--trusted-proxies", "127.0.0.0/8"}
 	h := &house{
-		Market:  harness.Start(t, harness.Config{Flags: []string{"--trusted-proxies", "127.0.0.0/8"}}),
+		Market:  harness.Start(t, c),
 		program: &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
 	}
 	h.seller = h.Register(t, sellerName, "Seller")
