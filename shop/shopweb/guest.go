@@ -37,7 +37,8 @@ func (p *pages) carts(next http.Handler) http.Handler {
 		ctx := r.Context()
 		g, sealed := p.readGuest(r)
 		if p.user(ctx).ID == "" {
-			if n := g.Count(); n != ui.From(ctx).Cart {
+			_, none := r.Cookie(ui.CartCookie)
+			if n := g.Count(); n != ui.From(ctx).Cart || (n == 0 && none == nil) {
 				p.showBadge(w, r, n)
 			}
 			next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, guestKey{}, g)))

@@ -382,6 +382,10 @@ func TestUploadedPicture(t *testing.T) {
 		return ann.send(req)
 	}
 	send("Cup", []byte("<svg>"), "").is(http.StatusUnprocessableEntity).shows("图片须为")
+	large := send("Cup", make([]byte, 50_000_000), "").is(http.StatusRequestEntityTooLarge)
+	if large.byID("field-picture-error") == nil || attr(large.byID("field-title"), "value") != "Cup" {
+		t.Error("a file that is too large does not come back with the form")
+	}
 
 	// The picture is kept while the rest of the form is put right.
 	wrong := send("", file.Bytes(), "").is(http.StatusUnprocessableEntity)

@@ -52,6 +52,7 @@ func furnish(t *testing.T) []act {
 	return []act{
 		{empty, "", []scene{
 			{"products-empty", empty.Shop + site.ProductsPath, 0, nil},
+			{"cart-nobody", empty.Shop + site.CartPath, 0, nil},
 		}},
 		{full, "", []scene{
 			{"products", shop + site.ProductsPath, 0, nil},
@@ -100,6 +101,7 @@ func furnish(t *testing.T) []act {
 		}},
 		{full, newcomer, []scene{
 			{"cashier-no-wallet", f.cashierWithoutWallet(t, full), 0, nil},
+			{"cart-changed", shop + site.CartPath, 0, nil},
 		}},
 		{full, seller, []scene{
 			{"home-seller", shop + site.HomePath, 0, nil},
@@ -170,7 +172,25 @@ func fill(t *testing.T, m *harness.Market) furniture {
 		}
 	}
 	order(t, s, basket, 1)
+	f.fillThatChanges(t, m.LogIn(t, newcomer), s)
 	return f
+}
+
+// fillThatChanges fills a cart of which nothing stays as it was but one line.
+func (f furniture) fillThatChanges(t *testing.T, b, s *harness.Person) {
+	t.Helper()
+	dear, short, gone := s.OfferWithPicture(t, "汝窑茶盏", "88", 6, picture(t, 80)), s.Offer(t, "Linen tea towels", "12.50", 9), s.Offer(t, "竹茶匙", "9", 9)
+	for product, n := range map[string]int64{f.teapot.ID: 1, dear.ID: 1, short.ID: 5, gone.ID: 1} {
+		if _, err := b.Shop.SetCartItem(t.Context(), product, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := int64(2)
+	_, err := s.Shop.ChangeProduct(t.Context(), dear.ID, 0, shopclient.ProductChange{Price: &shopclient.Price{Amount: "108"}})
+	_, errLeft := s.Shop.ChangeProduct(t.Context(), short.ID, 0, shopclient.ProductChange{Stock: &left})
+	if err := errors.Join(err, errLeft, s.Shop.TakeDown(t.Context(), gone.ID)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // cashierWithoutWallet is the cashier as somebody without a wallet meets it.
