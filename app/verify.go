@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"jishi/kit/job"
@@ -44,6 +46,11 @@ func (v *verification) run(ctx context.Context, modules []string) error {
 	var p *pay.Service
 	var s *shop.Service
 	var err error
+	for _, module := range modules {
+		if err := v.there(module); err != nil {
+			return err
+		}
+	}
 	if slices.Contains(modules, "pay") {
 		if p, err = v.pay(ctx); err != nil {
 			return fmt.Errorf("pay: %w", err)
@@ -63,6 +70,19 @@ func (v *verification) run(ctx context.Context, modules []string) error {
 	}
 	_, err = fmt.Fprintf(v.out, "shop and pay: %d orders and %d payments compared, %d paid, %d captured payments wait for their order\n", c.orders, c.payments, c.paid, c.waiting)
 	return err
+}
+
+// there refuses a database file that doesn't exist: opening would make it, and of an empty
+// market everything holds.
+func (v *verification) there(module string) error {
+	path, file := strings.CutPrefix(v.market.conf.Module(module).Database, "sqlite:")
+	if !file || module == "auth" {
+		return nil
+	}
+	if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
+		return fmt.Errorf("%s: no database to verify: %w", module, err)
+	}
+	return nil
 }
 
 func (v *verification) pay(ctx context.Context) (*pay.Service, error) {

@@ -2,23 +2,20 @@
 // its database, the space on its disk. Whatever is taken, afterwards every order is paid or
 // canceled, what was acknowledged is still so, and no money came or went.
 //
-// With -long each test does as much as the release notes say; without, what a minute allows.
+// In the long form of the tests each outage comes 20 times; else as often as a minute allows.
 package outage_test
 
 import (
-	"flag"
 	"testing"
 
 	"jishi/tests/harness"
 )
 
-var long = flag.Bool("long", false, "20 outages of each kind rather than a few")
-
 func TestMain(m *testing.M) { harness.Main(m) }
 
 // rounds is how many outages a test has.
 func rounds(short int) int {
-	if *long {
+	if harness.Long() {
 		return 20
 	}
 	return short
