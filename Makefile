@@ -26,7 +26,7 @@ test: ## install what the tests need (as root on Debian) and run them all
 
 test-long: ## the same with the race detector everywhere and more of each
 	@./scripts/test-tools
-	$(GO) test -race -count 3 -timeout 3h $(TESTS)
+	TEST_LONG=1 $(GO) test -race -count 3 -timeout 3h $(TESTS)
 
 gen: ## make the generated files again: templates and stylesheet (needs Node)
 	@sh static/build.sh
