@@ -35,6 +35,7 @@ type cartLineView struct {
 	Buyable   bool
 	Note      string // why it isn't buyable, or ""
 	OldPrice  string // what the reader saw before, or ""
+	Marked    bool   // something is not as the reader saw it
 	Left      string // how many there are when that is too few, or ""
 	TakeLeft  string // text of the button that takes as many
 	SetURL    string
@@ -72,6 +73,7 @@ func (p *pages) cartLineView(ctx context.Context, l shop.CartLine) cartLineView 
 		SetURL:    path,
 		RemoveURL: path + "/remove",
 	}
+	v.Marked = l.PriceChanged() || l.Trouble != shop.None
 	if l.PriceChanged() {
 		v.OldPrice = locale.Money(ctx, l.Seen)
 	}
