@@ -111,8 +111,11 @@ func Register[I, O any](a *API, c Call, handle func(context.Context, *I) (*O, er
 	op.Responses = refusals(a, append(c.always(a, reflect.TypeFor[I]()), c.Refuses...))
 	documented := op.Responses // huma adds the good one
 	route := c.Method + " " + c.Path
+	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
+		ops.Route(ctx.Context(), route) // here, so that what the library refuses has its route too
+		next(ctx)
+	}}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		ops.Route(ctx, route)
 		err := checkInput(in)
 		if err == nil {
 			var out *O

@@ -1,9 +1,17 @@
 package web
 
 import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"jishi/kit/ops"
 )
 
 func TestFaultsOfShapeNameTheField(t *testing.T) {
@@ -20,6 +28,24 @@ func TestFaultsOfShapeNameTheField(t *testing.T) {
 		field, reason := fieldOf(&huma.ErrorDetail{Location: c.location, Message: c.message})
 		if field != c.field || reason != c.reason {
 			t.Errorf("%s: %s: got %q, %q; want %q, %q", c.location, c.message, field, reason, c.field, c.reason)
+		}
+	}
+}
+
+// What is refused before a call's handler is reached has the call's route in the log and
+// in the metrics, as what is done.
+func TestRefusedCallsHaveTheirRoute(t *testing.T) {
+	mux := http.NewServeMux()
+	api := NewAPI(mux, About{Prefix: "/api", Title: "test", Groups: []Group{{Name: "Things"}}})
+	Register(api, Call{ID: "putThing", Group: "Things", Method: "PUT", Path: "/api/v1/things/{id}", Summary: "Put a thing"},
+		func(context.Context, *apiInput) (*struct{}, error) { return nil, nil })
+	for body, status := range map[string]string{`{"quantity":1.5}`: "422", `{"quantity":7}`: "204"} {
+		var log bytes.Buffer
+		r := httptest.NewRequest("PUT", "/api/v1/things/1", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		ops.Requests(slog.New(slog.NewTextHandler(&log, nil)), ops.NewMetrics())(mux).ServeHTTP(httptest.NewRecorder(), r)
+		if line := log.String(); !strings.Contains(line, `route="PUT /api/v1/things/{id}" status=`+status) {
+			t.Errorf("%s: the log says %s", body, line)
 		}
 	}
 }
