@@ -17,14 +17,15 @@ const yearSeconds = 365 * 24 * 60 * 60
 // they were: this form is sent by our own pages only. Secure is for sites on https.
 func Preferences(secure bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if lang := r.PostFormValue("lang"); locale.Known(lang) {
+		_ = r.ParseForm() // what can't be read is left as it was; a form with files isn't read at all
+		if lang := r.PostForm.Get("lang"); locale.Known(lang) {
 			keep(w, locale.Cookie, lang, secure)
 		}
-		switch theme := r.PostFormValue("theme"); theme {
+		switch theme := r.PostForm.Get("theme"); theme {
 		case "light", "dark", "auto":
 			keep(w, ThemeCookie, theme, secure)
 		}
-		w.Header().Set("Location", LocalPath(r.PostFormValue("return"), "/"))
+		w.Header().Set("Location", LocalPath(r.PostForm.Get("return"), "/"))
 		w.WriteHeader(http.StatusSeeOther)
 	})
 }

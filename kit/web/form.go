@@ -28,16 +28,30 @@ const multipartMemory = 1 << 20
 // click, a back button or a proxy's retry does it once.
 func FormToken() string { return rand.Text() }
 
-// Form reads the fields of a POST, with or without files; those of the query are
-// not among them.
+// Form reads the fields of a POST; those of the query are not among them. A form with
+// files is refused unread: only the pages that want a file, from people who have logged
+// in, shall have to keep one.
 func Form(r *http.Request) (url.Values, error) {
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	var err error
-	if media == "multipart/form-data" {
-		err = r.ParseMultipartForm(multipartMemory)
-	} else {
-		err = r.ParseForm()
+	if withFiles(r) {
+		return nil, errMalformed
 	}
+	return fields(r, r.ParseForm())
+}
+
+// FileForm is Form for pages that take a file too; the files are in r.MultipartForm.
+func FileForm(r *http.Request) (url.Values, error) {
+	if !withFiles(r) {
+		return Form(r)
+	}
+	return fields(r, r.ParseMultipartForm(multipartMemory))
+}
+
+func withFiles(r *http.Request) bool {
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return media == "multipart/form-data"
+}
+
+func fields(r *http.Request, err error) (url.Values, error) {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return nil, errTooLarge.Because(err)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -65,5 +66,25 @@ func TestFormsAndAddressesThatAreNoText(t *testing.T) {
 		if w.Code != c.want {
 			t.Errorf("%s: got %d %s, want %d", name, w.Code, w.Body, c.want)
 		}
+	}
+}
+
+// Nobody sends a file to a page that wants none: it isn't even read.
+func TestAFormWithFilesIsForPagesThatWantThem(t *testing.T) {
+	const body = "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nCup\r\n--x--\r\n"
+	send := func() *http.Request {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		return r
+	}
+	r := send()
+	if _, err := Form(r); !errors.Is(err, errMalformed) {
+		t.Errorf("Form: got %v", err)
+	}
+	if left, err := io.ReadAll(r.Body); err != nil || len(left) != len(body) {
+		t.Errorf("Form read %d bytes, %v", len(body)-len(left), err)
+	}
+	if form, err := FileForm(send()); err != nil || form.Get("title") != "Cup" {
+		t.Errorf("FileForm: got %v, %v", form, err)
 	}
 }

@@ -90,7 +90,7 @@ func (p *pages) sellForm(w http.ResponseWriter, r *http.Request) error {
 
 func (p *pages) sell(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	form, err := web.Form(r)
+	form, err := web.FileForm(r)
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (p *pages) editForm(w http.ResponseWriter, r *http.Request) error {
 
 func (p *pages) edit(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	form, err := web.Form(r)
+	form, err := web.FileForm(r)
 	if err != nil {
 		return err
 	}
