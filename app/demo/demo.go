@@ -130,6 +130,7 @@ func (l *loader) offer(ctx context.Context) error {
 	if err := l.find(ctx); err != nil {
 		return err
 	}
+	l.Ago(0)                      // an upload that no product shows for a day is deleted
 	images := map[string]string{} // product's name to picture
 	var mu sync.Mutex             // of images
 	uploads, uploading := errgroup.WithContext(ctx)
@@ -156,6 +157,7 @@ func (l *loader) offer(ctx context.Context) error {
 	if err := uploads.Wait(); err != nil {
 		return err
 	}
+	l.Ago(ago(opening))
 	for _, o := range listed() {
 		if l.products[o.name] != "" {
 			continue
@@ -164,7 +166,7 @@ func (l *loader) offer(ctx context.Context) error {
 			Title:       o.title,
 			Description: o.description(),
 			Image:       images[o.name],
-			Price:       shopclient.Price{Amount: o.price},
+			Price:       money.Input{Amount: o.price},
 			Stock:       o.stock,
 		}, key("product", o.name))
 		if err != nil {

@@ -240,6 +240,78 @@ func TestBodiesAndAnswers(t *testing.T) {
 	}
 }
 
+// The cashier's page over REST: what a payment can be paid from, paying it from a wallet
+// that is chosen, and top-ups as they come in.
+func TestTheCashier(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		server := httptest.NewServer(api(t, db))
+		defer server.Close()
+		ctx, hc := t.Context(), server.Client()
+		buyer, stranger := as(server.URL, hc, "usr_buyer", "shop"), as(server.URL, hc, "usr_stranger", "shop")
+
+		terms, err := buyer.Terms(ctx)
+		if err != nil || terms.Currency != "CNY" || !terms.TopUps.On || !terms.TopUps.Play || terms.TopUps.Min.Minor < 1 || terms.TopUps.Max.Minor <= terms.TopUps.Min.Minor {
+			t.Errorf("terms %+v, %v", terms, err)
+		}
+		small, err1 := buyer.CreateWallet(ctx, payclient.NewWallet{Name: "small", Amount: "1"}, "")
+		large, err2 := buyer.CreateWallet(ctx, payclient.NewWallet{Name: "large", Amount: "7"}, "")
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		_, err = buyer.Create(ctx, payclient.NewPayment{Order: "ord_1", Parties: []payclient.Party{{Payee: "usr_seller", Amount: cny(800)}}})
+		short, ok := payclient.ShortageOf(err)
+		if !ok {
+			t.Fatal(err)
+		}
+		c, err := buyer.Checkout(ctx, short.Payment)
+		if err != nil || c.Enough || c.Missing != cny(100) || len(c.Choices) != 2 || c.Payment.State != payclient.Open {
+			t.Fatalf("checkout %+v, %v", c, err)
+		}
+		if _, err := stranger.Checkout(ctx, short.Payment); !errors.Is(err, payclient.ErrNoPayment) {
+			t.Errorf("a stranger at the cashier: %v", err)
+		}
+		if _, err := buyer.Pay(ctx, short.Payment, payclient.Source{Wallet: large.ID}); !errors.Is(err, payclient.ErrInsufficient) {
+			t.Errorf("too little: %v", err)
+		}
+		top, err := buyer.CreateTopUp(ctx, payclient.NewTopUp{Wallet: large.ID, Amount: "1"}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same, err := buyer.TopUp(ctx, top.ID); err != nil || same != top {
+			t.Errorf("top-up %+v, %v; want %+v", same, err, top)
+		}
+		if _, err := stranger.TopUp(ctx, top.ID); !errors.Is(err, payclient.ErrNoTopUp) {
+			t.Errorf("a stranger's top-up: %v", err)
+		}
+		if _, err := stranger.TopUps(ctx, large.ID, payclient.Page{}); !errors.Is(err, payclient.ErrNotFound) {
+			t.Errorf("a stranger's list: %v", err)
+		}
+		first, err := buyer.TopUps(ctx, large.ID, payclient.Page{Limit: 1})
+		if err != nil || len(first.Items) != 1 || first.Items[0] != top || first.Next == "" {
+			t.Fatalf("first page %+v, %v", first, err)
+		}
+		rest, err := buyer.TopUps(ctx, large.ID, payclient.Page{Limit: 1, Cursor: first.Next})
+		if err != nil || len(rest.Items) != 1 || rest.Items[0].Amount != cny(700) || rest.Next != "" {
+			t.Errorf("last page %+v, %v", rest, err)
+		}
+		if _, err := buyer.Pay(ctx, short.Payment, payclient.Source{}); !errors.Is(err, payclient.ErrInsufficient) {
+			t.Errorf("from the default one, %s: %v", small.Name, err)
+		}
+		if _, err := stranger.Pay(ctx, short.Payment, payclient.Source{}); !errors.Is(err, payclient.ErrNoPayment) {
+			t.Errorf("a stranger pays: %v", err)
+		}
+		for range 2 {
+			p, err := buyer.Pay(ctx, short.Payment, payclient.Source{Wallet: large.ID})
+			if err != nil || p.State != payclient.Captured || p.Wallet != large.ID {
+				t.Errorf("pay: %+v, %v", p, err)
+			}
+		}
+		if c, err := buyer.Checkout(ctx, short.Payment); err != nil || len(c.Choices) != 0 || c.Payment.State != payclient.Captured {
+			t.Errorf("afterwards %+v, %v", c, err)
+		}
+	}, pay.Migrate)
+}
+
 func TestTheDocument(t *testing.T) {
 	mux := http.NewServeMux()
 	payapi.Routes(mux, nil, nil)

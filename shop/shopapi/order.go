@@ -102,7 +102,7 @@ func (a *api) placeOrder(ctx context.Context, in *newOrder) (*orderReply, error)
 }
 
 // seen is the price that the caller says to have seen, nil for none.
-func (a *api) seen(p *shopclient.Price) (*money.Amount, error) {
+func (a *api) seen(p *money.Input) (*money.Amount, error) {
 	if p == nil {
 		return nil, nil
 	}

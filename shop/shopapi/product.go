@@ -173,7 +173,7 @@ func (a *api) addPicture(ctx context.Context, in *newPicture) (*pictureReply, er
 }
 
 // decimal is a price in the market's currency.
-func (a *api) decimal(p shopclient.Price) (string, error) {
+func (a *api) decimal(p money.Input) (string, error) {
 	if p.Currency != "" && p.Currency != a.shop.Currency() {
 		return "", money.ErrCurrency.On("price")
 	}

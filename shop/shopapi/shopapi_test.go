@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -106,7 +107,7 @@ func TestClient(t *testing.T) {
 		s, ctx := serve(t, db), t.Context()
 		ann, bob, nobody := s.as("ann"), s.as("bob"), s.as("")
 
-		in := shopclient.NewProduct{Title: "Teapot", Price: shopclient.Price{Amount: "12.5"}, Stock: 3}
+		in := shopclient.NewProduct{Title: "Teapot", Price: money.Input{Amount: "12.5"}, Stock: 3}
 		p, err := ann.AddProduct(ctx, in, "k1")
 		if err != nil || p.Price != (money.Amount{Minor: 1250, Currency: money.CNY}) || p.Seller.Name != "ann" || p.Version != 1 || !p.Listed {
 			t.Fatalf("got %+v, %v", p, err)
@@ -126,7 +127,7 @@ func TestClient(t *testing.T) {
 		if _, err := bob.ChangeProduct(ctx, p.ID, 1, shopclient.ProductChange{Title: &title}); !errors.Is(err, shopclient.ErrNotSeller) {
 			t.Errorf("somebody else's: %v", err)
 		}
-		p, err = ann.ChangeProduct(ctx, p.ID, 1, shopclient.ProductChange{Title: &title, Price: shopclient.PriceOf(money.Amount{Minor: 1300, Currency: money.CNY})})
+		p, err = ann.ChangeProduct(ctx, p.ID, 1, shopclient.ProductChange{Title: &title, Price: money.InputOf(money.Amount{Minor: 1300, Currency: money.CNY})})
 		if err != nil || p.Title != "Pot" || p.Price.Minor != 1300 || p.Version != 2 {
 			t.Fatalf("got %+v, %v", p, err)
 		}
@@ -135,7 +136,7 @@ func TestClient(t *testing.T) {
 			t.Errorf("list %+v, %v", list, err)
 		}
 
-		order := shopclient.NewOrder{Items: []shopclient.NewItem{{Product: p.ID, Quantity: 2, Price: shopclient.PriceOf(p.Price)}}}
+		order := shopclient.NewOrder{Items: []shopclient.NewItem{{Product: p.ID, Quantity: 2, Price: money.InputOf(p.Price)}}}
 		o, err := bob.PlaceOrder(ctx, order, "o1")
 		if err != nil || o.State != shopclient.Paid || o.Total.Minor != 2600 || o.PaidAt == nil || o.Items[0].Title != "Pot" {
 			t.Fatalf("got %+v, %v", o, err)
@@ -147,7 +148,7 @@ func TestClient(t *testing.T) {
 		if f := fault.Of(err); !errors.Is(err, shopclient.ErrSoldOut) || f.Extra["product"] != p.ID || f.Extra["available"] != 1.0 {
 			t.Errorf("sold out: %v %v", err, f.Extra)
 		}
-		order.Items[0].Price = &shopclient.Price{Amount: "12.50"}
+		order.Items[0].Price = &money.Input{Amount: "12.50"}
 		if _, err := bob.PlaceOrder(ctx, order, ""); !errors.Is(err, shopclient.ErrPriceChanged) {
 			t.Errorf("another price: %v", err)
 		}
@@ -183,7 +184,7 @@ func second[T any](_ T, err error) error { return err }
 
 func TestUnpaidOrder(t *testing.T) {
 	s, ctx := serve(t, dbtest.Open(t, dbtest.SQLite(t), shop.Migrate)), t.Context()
-	p, err := s.as("ann").AddProduct(ctx, shopclient.NewProduct{Title: "Cup", Price: shopclient.Price{Amount: "3"}, Stock: 9}, "")
+	p, err := s.as("ann").AddProduct(ctx, shopclient.NewProduct{Title: "Cup", Price: money.Input{Amount: "3"}, Stock: 9}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,10 +288,72 @@ func TestPictureUpload(t *testing.T) {
 		t.Fatalf("%d %+v", status, pic)
 	}
 	for _, image := range []string{pic.Name, pic.URL} { // both ways to name it
-		p, err := s.as("ann").AddProduct(ctx, shopclient.NewProduct{Title: "Cup", Image: image, Price: shopclient.Price{Amount: "1"}}, "")
+		p, err := s.as("ann").AddProduct(ctx, shopclient.NewProduct{Title: "Cup", Image: image, Price: money.Input{Amount: "1"}}, "")
 		if err != nil || p.Image != pic.URL {
 			t.Errorf("%s: %+v, %v", image, p, err)
 		}
+	}
+}
+
+// What the seller's and the buyer's pages can do beside the above: one's own products with
+// what was taken down, and more of the same into the cart.
+func TestOwnProductsAndMoreInTheCart(t *testing.T) {
+	s, ctx := serve(t, dbtest.Open(t, dbtest.SQLite(t), shop.Migrate)), t.Context()
+	ann, bob := s.as("ann"), s.as("bob")
+	var ids []string
+	for _, title := range []string{"Cup", "Pot", "Tray"} {
+		p, err := ann.AddProduct(ctx, shopclient.NewProduct{Title: title, Price: money.Input{Amount: "3"}, Stock: 9}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, p.ID)
+	}
+	if err := ann.TakeDown(ctx, ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	page := shopclient.Page{Limit: 2}
+	for {
+		list, err := ann.OwnProducts(ctx, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range list.Items {
+			seen = append(seen, p.ID)
+			if p.Listed != (p.ID != ids[1]) {
+				t.Errorf("%s listed: %t", p.Title, p.Listed)
+			}
+		}
+		if page.Cursor = list.Next; page.Cursor == "" {
+			break
+		}
+	}
+	if want := []string{ids[2], ids[1], ids[0]}; !slices.Equal(seen, want) {
+		t.Errorf("got %v, want %v", seen, want)
+	}
+	if list, err := bob.OwnProducts(ctx, page); err != nil || len(list.Items) != 0 {
+		t.Errorf("another's: %+v, %v", list, err)
+	}
+	if _, err := s.as("").OwnProducts(ctx, page); !errors.Is(err, fault.ErrUnauthenticated) {
+		t.Errorf("nobody's: %v", err)
+	}
+
+	add := shopclient.NewCartItem{Product: ids[0], Quantity: 2, Price: money.InputOf(money.Amount{Minor: 300, Currency: money.CNY})}
+	for range 2 {
+		if _, err := bob.AddToCart(ctx, add, "twice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := bob.AddToCart(ctx, add, "")
+	if err != nil || len(c.Items) != 1 || c.Items[0].Quantity != 4 || c.Total.Minor != 1200 {
+		t.Errorf("cart %+v, %v", c, err)
+	}
+	if _, err := bob.AddToCart(ctx, shopclient.NewCartItem{Product: ids[1], Quantity: 1}, ""); !errors.Is(err, shopclient.ErrNoProduct) {
+		t.Errorf("taken down: %v", err)
+	}
+	add.Quantity = 0
+	if _, err := bob.AddToCart(ctx, add, ""); !errors.Is(err, shopclient.ErrQuantity) {
+		t.Errorf("none: %v", err)
 	}
 }
 

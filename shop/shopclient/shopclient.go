@@ -36,21 +36,21 @@ type Seller struct {
 
 // NewProduct offers something for sale.
 type NewProduct struct {
-	Title       string `json:"title" doc:"1 to 120 characters" example:"Teapot"`
-	Description string `json:"description,omitempty" doc:"at most 10,000 characters"`
-	Image       string `json:"image,omitempty" doc:"the name that POST /api/v1/pictures gave, or the address of a picture elsewhere"`
-	Price       Price  `json:"price"`
-	Stock       int64  `json:"stock"`
+	Title       string      `json:"title" doc:"1 to 120 characters" example:"Teapot"`
+	Description string      `json:"description,omitempty" doc:"at most 10,000 characters"`
+	Image       string      `json:"image,omitempty" doc:"the name that POST /api/v1/pictures gave, or the address of a picture elsewhere"`
+	Price       money.Input `json:"price"`
+	Stock       int64       `json:"stock"`
 }
 
 // ProductChange changes what is not nil.
 type ProductChange struct {
-	Title       *string `json:"title,omitempty"`
-	Description *string `json:"description,omitempty"`
-	Image       *string `json:"image,omitempty"`
-	Price       *Price  `json:"price,omitempty"`
-	Stock       *int64  `json:"stock,omitempty" doc:"pieces that can be bought from now on"`
-	StockSeen   *int64  `json:"stock_seen,omitempty" doc:"the stock that the seller saw: only the difference to it is applied, so that what was sold in between stays sold"`
+	Title       *string      `json:"title,omitempty"`
+	Description *string      `json:"description,omitempty"`
+	Image       *string      `json:"image,omitempty"`
+	Price       *money.Input `json:"price,omitempty"`
+	Stock       *int64       `json:"stock,omitempty" doc:"pieces that can be bought from now on"`
+	StockSeen   *int64       `json:"stock_seen,omitempty" doc:"the stock that the seller saw: only the difference to it is applied, so that what was sold in between stays sold"`
 }
 
 // Products is a page of products, newest first.
@@ -91,15 +91,15 @@ const (
 
 // CartChange sets the quantity of a product in the cart.
 type CartChange struct {
-	Quantity int64  `json:"quantity" doc:"1 to 999"`
-	Price    *Price `json:"price,omitempty" doc:"the price that the buyer saw; today's if absent"`
+	Quantity int64        `json:"quantity" doc:"1 to 999"`
+	Price    *money.Input `json:"price,omitempty" doc:"the price that the buyer saw; today's if absent"`
 }
 
 // NewCartItem adds pieces of a product to the cart.
 type NewCartItem struct {
-	Product  string `json:"product" maxLength:"64" example:"prd_06f3kq0c8dv3t2mjh41m6r9s5g"`
-	Quantity int64  `json:"quantity" example:"1" doc:"1 to 999, with those that are there"`
-	Price    *Price `json:"price,omitempty" doc:"the price that the buyer saw; today's if absent"`
+	Product  string       `json:"product" maxLength:"64" example:"prd_06f3kq0c8dv3t2mjh41m6r9s5g"`
+	Quantity int64        `json:"quantity" example:"1" doc:"1 to 999, with those that are there"`
+	Price    *money.Input `json:"price,omitempty" doc:"the price that the buyer saw; today's if absent"`
 }
 
 // NewOrder buys items, or everything in the cart.
@@ -111,9 +111,9 @@ type NewOrder struct {
 
 // NewItem is one product of a new order.
 type NewItem struct {
-	Product  string `json:"product" maxLength:"64"`
-	Quantity int64  `json:"quantity"`
-	Price    *Price `json:"price,omitempty" doc:"the price that the buyer saw; another one is refused"`
+	Product  string       `json:"product" maxLength:"64"`
+	Quantity int64        `json:"quantity"`
+	Price    *money.Input `json:"price,omitempty" doc:"the price that the buyer saw; another one is refused"`
 }
 
 // States of an order.

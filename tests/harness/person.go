@@ -123,7 +123,7 @@ func (p *Person) OpenWallet(t testing.TB, amount string) payclient.Wallet {
 // Offer puts a product up for sale.
 func (p *Person) Offer(t testing.TB, title, price string, stock int64) shopclient.Product {
 	t.Helper()
-	return p.offer(t, shopclient.NewProduct{Title: title, Price: shopclient.Price{Amount: price}, Stock: stock})
+	return p.offer(t, shopclient.NewProduct{Title: title, Price: money.Input{Amount: price}, Stock: stock})
 }
 
 // OfferWithPicture puts a product up for sale that has a picture, and a description of
@@ -131,7 +131,7 @@ func (p *Person) Offer(t testing.TB, title, price string, stock int64) shopclien
 func (p *Person) OfferWithPicture(t testing.TB, title, price string, stock int64, png []byte) shopclient.Product {
 	t.Helper()
 	return p.offer(t, shopclient.NewProduct{
-		Title: title, Price: shopclient.Price{Amount: price}, Stock: stock, Image: p.pictures(t, png),
+		Title: title, Price: money.Input{Amount: price}, Stock: stock, Image: p.pictures(t, png),
 		Description: "手工制作，每一件都略有不同。\n\nMade by hand, so no two are quite alike. Ships within two days, well padded.",
 	})
 }

@@ -53,7 +53,7 @@ func (h *house) strangeTitles(t *testing.T) {
 		if _, err := h.buyer.Shop.SetCartItem(t.Context(), x.ID, 1); err != nil {
 			t.Fatal(err)
 		}
-		seen := shopclient.NewItem{Product: x.ID, Quantity: 1, Price: shopclient.PriceOf(x.Price)}
+		seen := shopclient.NewItem{Product: x.ID, Quantity: 1, Price: money.InputOf(x.Price)}
 		o, err := h.other(t).Shop.PlaceOrder(t.Context(), shopclient.NewOrder{Items: []shopclient.NewItem{seen}}, "")
 		if err != nil {
 			t.Fatal(err)
