@@ -94,11 +94,17 @@ func install(dir string) (*mariadb, error) {
 		return nil, err
 	}
 	s := &mariadb{dir: dir, addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
-	out, err := exec.Command(program, append(s.common(), "--auth-root-authentication-method=normal", "--skip-test-db")...).CombinedOutput()
-	if err != nil {
-		return nil, fmt.Errorf("install MariaDB: %w\n%s", err, out)
+	var out []byte
+	for range 2 { // on a machine with many servers the first try was seen to fail
+		out, err = exec.Command(program, append(s.common(), "--auth-root-authentication-method=normal", "--skip-test-db")...).CombinedOutput()
+		if err == nil {
+			return s, s.pool()
+		}
+		if rerr := os.RemoveAll(filepath.Join(dir, "data")); rerr != nil {
+			return nil, rerr
+		}
 	}
-	return s, s.pool()
+	return nil, fmt.Errorf("install MariaDB: %w\n%s", err, out)
 }
 
 // common is what installing and running have to agree on.
