@@ -27,6 +27,7 @@ import (
 	"jishi/kit/ui"
 	"jishi/kit/web"
 	"jishi/pay/payweb"
+	"jishi/shop"
 	"jishi/shop/shopweb"
 	"jishi/static"
 )
@@ -40,6 +41,7 @@ type Market struct {
 	Private http.Handler // the operator's own
 
 	auth    *auth.Service // where auth runs in this process
+	shop    *shop.Service // where shop does
 	mux     *http.ServeMux
 	secrets web.Secrets
 	conf    *conf.Config

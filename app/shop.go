@@ -49,6 +49,7 @@ func (m *Market) mountShop(ctx context.Context) error {
 		PayTime:  m.conf.OrderDeadline,
 		Now:      m.now,
 	})
+	m.shop = s
 	person := func(ctx context.Context) shop.Person {
 		who := authguard.From(ctx)
 		return shop.Person{ID: who.User, Name: who.Name}

@@ -38,6 +38,12 @@ func (s *Service) Run(ctx context.Context, log *slog.Logger) error {
 	return s.jobs.Run(ctx, log, s.handlers())
 }
 
+// CatchUp does the background work that is due now.
+func (s *Service) CatchUp(ctx context.Context, log *slog.Logger) error {
+	_, err := s.jobs.Drain(ctx, log, s.handlers())
+	return err
+}
+
 func (s *Service) handlers() map[string]job.Handler {
 	return map[string]job.Handler{settleJob: s.settleLater, deadlineJob: s.endAtDeadline, unusedUpload: s.deleteUnused}
 }
