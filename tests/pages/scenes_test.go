@@ -121,7 +121,7 @@ func abandon(t *testing.T) []act {
 	noPay.Stop(t, "pay")
 	return []act{
 		{noAuth, "", []scene{
-			{"error-503", noAuth.Shop + site.CartPath, 503, nil},
+			{"error-503", noAuth.Shop + site.HomePath, 503, nil},
 		}},
 		{noPay, newcomer, []scene{
 			{"home-pay-away", noPay.Shop + site.HomePath, 0, nil},
