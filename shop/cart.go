@@ -83,7 +83,7 @@ func (s *Service) AddToCart(ctx context.Context, buyer authclient.UserID, pid Pr
 		return err
 	}
 	row.Buyer, row.Quantity = buyer, 0
-	_, err = s.once(ctx, use{"cart", buyer, key, []any{pid, n}}, string(pid), func(ctx context.Context, tx bun.Tx) error {
+	_, err = s.db.InTxOnce(ctx, use("cart", buyer, key, []any{pid, n}), string(pid), func(ctx context.Context, tx bun.Tx) error {
 		// The row comes first, so that the update always finds one and two additions at once
 		// both count.
 		_, err := database.Upsert(tx.NewInsert().Model(&row), cartKey).Exec(ctx)

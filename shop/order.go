@@ -134,7 +134,7 @@ func (s *Service) PlaceOrder(ctx context.Context, buyer Person, in NewOrder, key
 // place writes a pending order: one transaction with everything that has to be true of it.
 func (s *Service) place(ctx context.Context, buyer Person, in NewOrder, key string) (OrderID, error) {
 	oid := OrderID(id.New("ord"))
-	used, err := s.once(ctx, use{"order", buyer.ID, key, in}, string(oid), func(ctx context.Context, tx bun.Tx) error {
+	used, err := s.db.InTxOnce(ctx, use("order", buyer.ID, key, in), string(oid), func(ctx context.Context, tx bun.Tx) error {
 		items := in.Items
 		if in.Cart {
 			var err error

@@ -99,7 +99,7 @@ func (s *Service) AddProduct(ctx context.Context, seller Person, in NewProduct, 
 	if picture.Valid(in.Image) {
 		asked.Image = "" // a form that is sent twice stores its picture under two names
 	}
-	got, err := s.once(ctx, use{"product", seller.ID, key, asked}, string(p.ID), func(ctx context.Context, tx bun.Tx) error {
+	got, err := s.db.InTxOnce(ctx, use("product", seller.ID, key, asked), string(p.ID), func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.NewInsert().Model(&p).Exec(ctx); err != nil {
 			return fmt.Errorf("add product %s: %w", p.ID, err)
 		}

@@ -92,3 +92,9 @@ func New(c Config) *Service {
 
 // Currency is that of all prices.
 func (s *Service) Currency() money.Currency { return s.currency }
+
+// use is what a user asks for with a key; what is the verb, so that one key may serve
+// several.
+func use(what string, user authclient.UserID, key string, asked any) database.Use {
+	return database.Use{Scope: what + ":" + string(user), Key: key, Asked: asked}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -75,6 +77,48 @@ func (db *DB) Used(ctx context.Context, scope, key, bodyHash string) (result str
 		return "", true, ErrMismatch
 	}
 	return row.Result, true, nil
+}
+
+// Use is a request that shall have its effect once: Scope says whose and what kind of
+// request it is, Key is the caller's (a form's one-time token, an Idempotency-Key), and
+// Asked what is asked for; asking for something else with the same key is ErrMismatch.
+// Without a key a request has its effect as often as it comes.
+type Use struct {
+	Scope, Key string
+	Asked      any // as JSON it tells requests with one key apart
+}
+
+// InTxOnce is InTx for a request that has a key: of requests with one key, at once or
+// later, the first runs write and the others get its result.
+func (db *DB) InTxOnce(ctx context.Context, u Use, result string, write func(context.Context, bun.Tx) error) (string, error) {
+	body, err := json.Marshal(u.Asked)
+	if err != nil {
+		return "", fmt.Errorf("read what is asked for in %s: %w", u.Scope, err)
+	}
+	sum := sha256.Sum256(body)
+	hash := hex.EncodeToString(sum[:])
+	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		// First, so that of two at once the second waits here, before it does anything.
+		if err := Once(ctx, tx, u.Scope, u.Key, hash, result); err != nil {
+			return err
+		}
+		return write(ctx, tx)
+	})
+	if err == nil {
+		return result, nil
+	}
+	if !errors.Is(err, ErrUsed) && !errors.Is(err, ErrUnknown) {
+		return "", err
+	}
+	// Somebody was first, or the reply to our own commit got lost: look.
+	first, used, lookErr := db.Used(ctx, u.Scope, u.Key, hash)
+	if lookErr != nil {
+		return "", lookErr
+	}
+	if !used {
+		return "", err
+	}
+	return first, nil
 }
 
 // ForgetOnce deletes up to a thousand keys that were used before then, and tells how
