@@ -166,8 +166,5 @@ func (s *Service) tidy(ctx context.Context) error {
 	if err := s.deleteExpired(ctx); err != nil {
 		return fmt.Errorf("delete expired rows: %w", err)
 	}
-	if _, err := s.sessions.Sweep(ctx); err != nil {
-		return fmt.Errorf("sweep sessions: %w", err)
-	}
 	return nil
 }
