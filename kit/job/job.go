@@ -42,8 +42,9 @@ type Job struct {
 }
 
 // Handler does the work of a job. Nil is done, an error is tried again later (with
-// growing pauses, then given up), and what [Later] returns is tried again at that time
-// without counting as a failure. Its context ends before the lease does.
+// growing pauses, or those of its [Schedule], then given up), and what [Later] returns is
+// tried again at that time without counting as a failure. Its context ends before the
+// lease does.
 type Handler func(ctx context.Context, j Job) error
 
 // later is no failure: the time hasn't come.
@@ -53,6 +54,21 @@ func (l later) Error() string { return "not before " + l.at.Format(time.RFC3339)
 
 // Later makes a handler's result that means: not yet, come back at that time.
 func Later(at time.Time) error { return later{at} }
+
+// Schedule is the pauses after a job's first failure, its second and so on. After the last
+// of them it has one more try, and is given up if that fails too.
+type Schedule []time.Duration
+
+// Failed makes a handler's result that means: it failed for this reason, and is tried
+// again by this schedule rather than by everybody's.
+func (s Schedule) Failed(err error) error { return failed{err, s} }
+
+type failed struct {
+	error
+	schedule Schedule
+}
+
+func (f failed) Unwrap() error { return f.error }
 
 // The states of a row. What is done has none.
 const (

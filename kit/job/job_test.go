@@ -147,6 +147,31 @@ func TestFailureIsTriedAgainAndThenGivenUp(t *testing.T) {
 	})
 }
 
+func TestFailureIsTriedAgainByItsSchedule(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
+		add(t, db, q, job.Job{Kind: "k", Key: "a"})
+		pauses := job.Schedule{0, 5 * time.Second, 5 * time.Minute}
+		broken := errors.New("broken")
+		began := c.now()
+		var tries []time.Duration
+		fail := func(context.Context, job.Job) error {
+			tries = append(tries, c.now().Sub(began))
+			return fmt.Errorf("send: %w", pauses.Failed(broken))
+		}
+		for range 400 {
+			drain(t, q, fail)
+			c.forward(time.Second)
+		}
+		if got, want := fmt.Sprint(tries), "[0s 0s 5s 5m5s]"; got != want {
+			t.Errorf("tried at %s, want %s", got, want)
+		}
+		list, err := q.Dead(t.Context())
+		if err != nil || len(list) != 1 || list[0].LastError != "send: broken" {
+			t.Errorf("dead %+v, %v", list, err)
+		}
+	})
+}
+
 func TestLaterIsNoFailure(t *testing.T) {
 	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
 		add(t, db, q, job.Job{Kind: "k", Key: "a"})

@@ -173,6 +173,12 @@ func call(ctx context.Context, h Handler, j Job) (err error) {
 // written the job runs again: that is what at least once means.
 func (q *Queue) finish(ctx context.Context, r row, err error, cut bool) (outcome string, level slog.Level, werr error) {
 	postponed, isLater := errors.AsType[later](err)
+	pause, last := pauseAfter(r.Attempts), r.Attempts >= maxAttempts
+	if f, ok := errors.AsType[failed](err); ok {
+		if last = r.Attempts > len(f.schedule); !last {
+			pause = f.schedule[r.Attempts-1]
+		}
+	}
 	switch {
 	case err == nil:
 		q.done.Add(1)
@@ -190,13 +196,13 @@ func (q *Queue) finish(ctx context.Context, r row, err error, cut bool) (outcome
 		}
 		werr = q.put(ctx, r, waiting, at, r.Attempts-1, "")
 		outcome, level = "postponed", slog.LevelInfo
-	case r.Attempts >= maxAttempts:
+	case last:
 		q.died.Add(1)
 		werr = q.put(ctx, r, dead, q.now(), r.Attempts, err.Error())
 		outcome, level = "dead", slog.LevelError
 	default:
 		q.failed.Add(1)
-		werr = q.put(ctx, r, waiting, q.now().Add(pauseAfter(r.Attempts)), r.Attempts, err.Error())
+		werr = q.put(ctx, r, waiting, q.now().Add(pause), r.Attempts, err.Error())
 		outcome, level = "failed", slog.LevelWarn
 	}
 	if werr != nil {
