@@ -145,10 +145,11 @@ func (a *api) payNow(ctx context.Context, in *struct {
 func (a *api) replyOf(p pay.Payment) *paymentReply {
 	out := payclient.Payment{
 		ID: string(p.ID), Order: p.Order, Merchant: p.Merchant, Payer: string(p.Payer), State: p.State,
-		Amount: p.Amount, Captured: p.Captured, Parties: make([]payclient.Party, len(p.Parties)),
+		Amount: p.Amount, Authorized: p.Captured, Captured: p.Captured, Refunded: p.Captured, Released: p.Captured, Parties: make([]payclient.Party, len(p.Parties)),
 		Wallet: string(p.Wallet), CheckoutURL: p.CheckoutURL,
 		ExpiresAt: p.ExpiresAt.UTC(), CreatedAt: p.CreatedAt.UTC(),
 	}
+	out.Refunded.Minor, out.Released.Minor = 0, 0
 	for i, party := range p.Parties {
 		out.Parties[i] = payclient.Party{Payee: party.Payee, Amount: p.Amount}
 		out.Parties[i].Amount.Minor = party.Amount

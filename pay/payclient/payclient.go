@@ -14,10 +14,15 @@ import (
 	"jishi/kit/rest"
 )
 
-// Party is who receives a share of a payment, a user's id.
+// Party is who receives a share of a payment, a user's id. At any time refunded and
+// released together are at most captured, and that at most amount. A new payment's parties
+// have payee and amount only.
 type Party struct {
-	Payee  string       `json:"payee" example:"usr_06f3kq0c8dv3t2mjh41m6r9s5g"`
-	Amount money.Amount `json:"amount"`
+	Payee    string       `json:"payee" example:"usr_06f3kq0c8dv3t2mjh41m6r9s5g"`
+	Amount   money.Amount `json:"amount"`
+	Captured money.Amount `json:"captured,omitzero" doc:"what was taken of it from the payer"`
+	Refunded money.Amount `json:"refunded,omitzero" doc:"what went back to the payer"`
+	Released money.Amount `json:"released,omitzero" doc:"what the payee has, the fee included"`
 }
 
 // NewPayment asks for the sum of the parties' amounts. The merchant is the client that
@@ -28,14 +33,17 @@ type NewPayment struct {
 	Parties   []Party   `json:"parties"`
 	Wallet    string    `json:"wallet,omitempty"`    // "" is the payer's default wallet
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero is pay's own choice
+	Hold      bool      `json:"hold,omitempty"`      // only authorise: the amount is held until Capture takes it
 }
 
-// States of a payment. An open one waits for money; the others are final as far as
-// the payer is concerned.
+// States of a payment. An open one waits for money, of an authorized one the amount is
+// held in the payer's wallet until the merchant captures it. Captured and closed are for
+// ever. Who is too late finds a payment closed, and its amount not held any more.
 const (
-	Open     = "open"
-	Captured = "captured"
-	Closed   = "closed"
+	Open       = "open"
+	Authorized = "authorized"
+	Captured   = "captured"
+	Closed     = "closed"
 )
 
 // Payment is money asked for an order.
@@ -44,13 +52,17 @@ type Payment struct {
 	Order       string       `json:"order" example:"ord_06f3kq0c8dv3t2mjh41m6r9s5g"`
 	Merchant    string       `json:"merchant" example:"shop" doc:"the OAuth client that asked"`
 	Payer       string       `json:"payer" doc:"a user's id; empty where an order was closed before anybody asked"`
-	State       string       `json:"state" enum:"open,captured,closed"`
+	State       string       `json:"state" enum:"open,authorized,captured,closed"`
+	Hold        bool         `json:"hold,omitempty" doc:"paying it only holds the amount, until the merchant captures it"`
 	Amount      money.Amount `json:"amount"`
+	Authorized  money.Amount `json:"authorized" doc:"what the payer has agreed to, held at first"`
 	Captured    money.Amount `json:"captured" doc:"what was taken from the payer"`
+	Refunded    money.Amount `json:"refunded" doc:"what went back to the payer"`
+	Released    money.Amount `json:"released" doc:"what the payees have, the fees included"`
 	Parties     []Party      `json:"parties"`
 	Wallet      string       `json:"wallet,omitempty" doc:"the wallet that paid"`
 	CheckoutURL string       `json:"checkout_url" doc:"the page where the payer can top up and pay"`
-	ExpiresAt   time.Time    `json:"expires_at" doc:"an open payment can't be captured from then on"`
+	ExpiresAt   time.Time    `json:"expires_at" doc:"it is closed then, unless it is captured"`
 	CreatedAt   time.Time    `json:"created_at"`
 	SettledAt   *time.Time   `json:"settled_at,omitempty" doc:"when it was captured or closed"`
 }
@@ -197,9 +209,9 @@ func New(base string, hc *http.Client) *Client {
 }
 
 // Create pays for an order at once. The order is the idempotency key: the same payment
-// again, from whichever wallet, gives the captured one, or tries again while it is
-// open. ErrInsufficient and ErrNoWallet leave it open; ErrClosed, ErrExpired and
-// ErrMismatch are final.
+// again, from whichever wallet, gives the captured (or, with Hold, authorized) one, or
+// tries again while it is open. ErrInsufficient and ErrNoWallet leave it open; ErrClosed,
+// ErrExpired and ErrMismatch are final.
 func (c *Client) Create(ctx context.Context, in NewPayment) (Payment, error) {
 	return rest.Call[Payment](ctx, c.http, http.MethodPost, c.base+"/payments", "", in)
 }
@@ -215,8 +227,9 @@ func (c *Client) PaymentOf(ctx context.Context, order string) (Payment, error) {
 }
 
 // Close ends the payment for an order unless it is captured: the answer's state says
-// which of the two holds, for ever. Where nobody has asked for the payment yet, a
-// closed one is recorded, so that a Create which comes late is ErrClosed.
+// which of the two holds, for ever. What is held for it is the payer's again. Where nobody
+// has asked for the payment yet, a closed one is recorded, so that a Create which comes
+// late is ErrClosed.
 func (c *Client) Close(ctx context.Context, order string) (Payment, error) {
 	return rest.Call[Payment](ctx, c.http, http.MethodPost, c.base+"/orders/"+url.PathEscape(order)+"/close", "", nil)
 }

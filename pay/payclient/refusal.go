@@ -17,8 +17,18 @@ var (
 
 	ErrClosed    = fault.New(fault.Conflict, "pay.closed", "This payment was closed and can't be paid any more.")
 	ErrExpired   = fault.New(fault.Conflict, "pay.expired", "The time to pay this is over.")
-	ErrMismatch  = fault.New(fault.Conflict, "pay.mismatch", "There is a payment for this order with other content.")
+	ErrMismatch  = fault.New(fault.Conflict, "pay.mismatch", "This was asked for already, with other content.")
 	ErrNoPayment = fault.New(fault.NotFound, "pay.no_payment", "There is no such payment.")
+
+	ErrNotAuthorized = fault.New(fault.Conflict, "pay.not_authorized", "Nothing is held for this payment yet, so nothing can be captured.")
+	ErrNotCaptured   = fault.New(fault.Conflict, "pay.not_captured", "The money of this payment is not taken yet, or never will be.")
+	// ErrTooMuch has the members payee and left: what there still is of the share.
+	ErrTooMuch    = fault.New(fault.Conflict, "pay.too_much", "That is more than is left of this share.").On("amount")
+	ErrNoParty    = fault.New(fault.NotFound, "pay.no_party", "The payment has no share for this payee.").On("payee")
+	ErrPayeeShort = fault.New(fault.Conflict, "pay.payee_short", "The payee has too little money left for this refund.")
+	ErrReference  = fault.New(fault.Invalid, "pay.reference", "An id has 1 to 64 visible ASCII characters.").On("id")
+	ErrReason     = fault.New(fault.Invalid, "pay.reason", "A reason has at most 200 characters, none of them invisible.").On("reason")
+	ErrAmount     = fault.New(fault.Invalid, "pay.amount", "An amount is more than zero.").On("amount")
 
 	ErrNotFound   = fault.New(fault.NotFound, "pay.wallet_not_found", "You have no such wallet.").On("wallet")
 	ErrName       = fault.New(fault.Invalid, "pay.wallet_name", "A wallet's name has at most 40 characters, none of them invisible.").On("name")
