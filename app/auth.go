@@ -10,7 +10,6 @@ import (
 	"jishi/auth/authapi"
 	"jishi/auth/authweb"
 	"jishi/auth/oidc"
-	"jishi/kit/job"
 	"jishi/kit/session"
 	"jishi/kit/web"
 )
@@ -51,7 +50,7 @@ func (m *Market) authService(ctx context.Context) (*auth.Service, error) {
 	return auth.New(auth.Config{
 		DB:       db,
 		Sessions: session.New(db, session.Config{}),
-		Jobs:     job.New(db, time.Now),
+		Jobs:     m.queue("auth", db, time.Now),
 		Sealer:   web.NewSealer(m.secrets.Key("signing keys")),
 		Issuer:   m.issuer(),
 		Clients:  m.clients(),

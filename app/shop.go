@@ -7,7 +7,6 @@ import (
 
 	"jishi/auth/authguard"
 	"jishi/kit/database"
-	"jishi/kit/job"
 	"jishi/kit/rest"
 	"jishi/kit/session"
 	"jishi/kit/web"
@@ -41,7 +40,7 @@ func (m *Market) mountShop(ctx context.Context) error {
 	s := shop.New(shop.Config{
 		DB:       db,
 		Ledger:   ledger.New(db, m.now),
-		Jobs:     job.New(db, m.now),
+		Jobs:     m.queue("shop", db, m.now),
 		Pictures: pictures,
 		Payer:    buyer,
 		Payments: service,

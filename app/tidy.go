@@ -29,7 +29,12 @@ func (m *Market) tidy(ctx context.Context, module string, db *database.DB) error
 		}
 		ended, err := sessions.Sweep(ctx)
 		forgotten, onceErr := db.ForgetOnce(ctx, time.Now().Add(-onceLife))
-		m.log.Info("tidied", slog.String("module", module), slog.Int("sessions", ended), slog.Int("keys", forgotten),
-			slog.Any("err", errors.Join(err, onceErr)))
+		attrs := []slog.Attr{slog.String("module", module), slog.Int("sessions", ended), slog.Int("keys", forgotten)}
+		level := slog.LevelInfo
+		if err := errors.Join(err, onceErr); err != nil && ctx.Err() == nil {
+			level = slog.LevelWarn
+			attrs = append(attrs, slog.Any("err", err))
+		}
+		m.log.LogAttrs(ctx, level, "tidied", attrs...)
 	}
 }

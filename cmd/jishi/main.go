@@ -26,6 +26,7 @@ type cli struct {
 	Demo    demoCmd    `cmd:"" help:"Load the demo market into one that has no users yet."`
 	Token   tokenCmd   `cmd:"" help:"Print a bearer token of a user, for scripts."`
 	Verify  verifyCmd  `cmd:"" help:"Check that money, stock and orders add up."`
+	Jobs    jobsCmd    `cmd:"" help:"List background work, and retry what was given up."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

@@ -178,6 +178,33 @@ func TestOnce(t *testing.T) {
 	}, things)
 }
 
+// Old keys are forgotten, however many there are; the others aren't.
+func TestForgetOnce(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		const keys = 1100 // more than go at once
+		err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			for i := range keys {
+				if err := database.Once(ctx, tx, "usr_1", fmt.Sprint(i), "hash", "result"); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := db.ForgetOnce(t.Context(), time.Now().Add(-time.Hour)); n != 0 || err != nil {
+			t.Errorf("forgot %d that are not old, %v", n, err)
+		}
+		if n, err := db.ForgetOnce(t.Context(), time.Now().Add(time.Hour)); n != keys || err != nil {
+			t.Errorf("forgot %d, %v, want %d", n, err, keys)
+		}
+		if _, used, err := db.Used(t.Context(), "usr_1", "1", "hash"); used || err != nil {
+			t.Errorf("used: %v, %v", used, err)
+		}
+	}, things)
+}
+
 func TestADatabaseThatIsAwayIsARefusal(t *testing.T) {
 	_, err := database.Open(t.Context(), "mysql://root@127.0.0.1:1/none")
 	if !errors.Is(err, database.ErrUnavailable) {

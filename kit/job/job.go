@@ -4,9 +4,10 @@
 // A job runs at least once: a process may die after the work and before it could say
 // so, so handlers are written to be harmless the second time. While one runs it is
 // leased: its row falls due again only when the lease is over, which is also how the
-// work of a process that died is picked up. A claim is one conditional update, so of
-// many workers one wins; rows aren't skipped under locks, nor sought by ascending id
-// (which would lose rows that commit late), so it works alike on every database.
+// work of a process that died is picked up. A claim is one conditional update of the rows
+// that are due, so of many workers one wins each; rows aren't skipped under locks, nor sought
+// by ascending id (which would lose rows that commit late), so it works alike on every
+// database.
 //
 // It knows nothing of what jobs do.
 package job
@@ -61,19 +62,19 @@ type Schedule []time.Duration
 
 // Failed makes a handler's result that means: it failed for this reason, and is tried
 // again by this schedule rather than by everybody's.
-func (s Schedule) Failed(err error) error { return failed{err, s} }
+func (s Schedule) Failed(err error) error { return scheduled{err, s} }
 
-type failed struct {
+type scheduled struct {
 	error
 	schedule Schedule
 }
 
-func (f failed) Unwrap() error { return f.error }
+func (s scheduled) Unwrap() error { return s.error }
 
-// The states of a row. What is done has none.
+// The states of a job. What is done has no row.
 const (
-	waiting = "waiting"
-	dead    = "dead"
+	Waiting = "waiting" // for its time, or while it runs for the end of its lease
+	Dead    = "dead"    // given up
 )
 
 type row struct {
@@ -87,7 +88,7 @@ type row struct {
 	DueAt     database.Time
 	Lease     string `bun:",nullzero"` // names the run that has it
 	Attempts  int
-	LastError string
+	LastError []byte // not text: it may be cut anywhere, or hold anything
 	CreatedAt database.Time
 }
 
@@ -97,7 +98,7 @@ type Queue struct {
 	now  func() time.Time
 	wake chan struct{} // holds one token when somebody wants the queue looked at
 
-	done, postponed, failed, died atomic.Int64
+	runs map[string]*atomic.Int64 // by outcome
 }
 
 // New returns the jobs in a migrated database. now may be nil for the time of day.
@@ -105,7 +106,11 @@ func New(db *database.DB, now func() time.Time) *Queue {
 	if now == nil {
 		now = time.Now
 	}
-	return &Queue{db: db, now: now, wake: make(chan struct{}, 1)}
+	runs := map[string]*atomic.Int64{}
+	for _, outcome := range Outcomes {
+		runs[outcome] = new(atomic.Int64)
+	}
+	return &Queue{db: db, now: now, wake: make(chan struct{}, 1), runs: runs}
 }
 
 // Add writes a job in the caller's transaction. If one of its kind and key waits
@@ -125,7 +130,7 @@ func (q *Queue) Add(ctx context.Context, tx bun.Tx, jobs ...Job) error {
 			j.Payload = []byte{}
 		}
 		rows[i] = row{
-			Kind: j.Kind, Key: j.Key, Payload: j.Payload, State: waiting,
+			Kind: j.Kind, Key: j.Key, Payload: j.Payload, State: Waiting, LastError: []byte{},
 			DueAt: database.At(j.At), CreatedAt: database.At(now),
 		}
 	}
@@ -153,62 +158,4 @@ func (q *Queue) Wake() {
 	case q.wake <- struct{}{}:
 	default: // one is waiting, and will see this job too
 	}
-}
-
-// Dead is a job that was given up.
-type Dead struct {
-	Job
-	LastError string
-}
-
-// Dead lists jobs that were given up, the longest waiting first; at most a hundred.
-func (q *Queue) Dead(ctx context.Context) ([]Dead, error) {
-	var rows []row
-	err := q.db.NewSelect().Model(&rows).Where("state = ?", dead).Order("due_at", "kind", "key").Limit(100).Scan(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("dead jobs: %w", err)
-	}
-	list := make([]Dead, len(rows))
-	for i, r := range rows {
-		list[i] = Dead{Job: r.job(), LastError: r.LastError}
-	}
-	return list, nil
-}
-
-func (r row) job() Job {
-	return Job{Kind: r.Kind, Key: r.Key, Payload: r.Payload, At: r.DueAt.Time, Attempt: r.Attempts}
-}
-
-// Revive has a dead job tried again from the beginning. It is false when there is none.
-func (q *Queue) Revive(ctx context.Context, kind, key string) (found bool, err error) {
-	err = q.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		found, err = database.Changed(tx.NewUpdate().Model((*row)(nil)).
-			Set("state = ?", waiting).Set("attempts = 0").Set("due_at = ?", database.At(q.now())).
-			Where("kind = ?", kind).Where("? = ?", bun.Ident("key"), key).Where("state = ?", dead).Exec(ctx))
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("revive job %s %s: %w", kind, key, err)
-	}
-	q.Wake()
-	return found, nil
-}
-
-// Overdue counts the jobs that should have run that long ago: if there are any, no
-// worker runs or they can't keep up.
-func (q *Queue) Overdue(ctx context.Context, by time.Duration) (int64, error) {
-	n, err := q.db.NewSelect().Model((*row)(nil)).
-		Where("state = ?", waiting).Where("due_at <= ?", database.At(q.now().Add(-by))).Count(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("overdue jobs: %w", err)
-	}
-	return n, nil
-}
-
-// Counts are the runs of this process since it began, by how they ended.
-type Counts struct{ Done, Postponed, Failed, Died int64 }
-
-// Counts are for metrics.
-func (q *Queue) Counts() Counts {
-	return Counts{Done: q.done.Load(), Postponed: q.postponed.Load(), Failed: q.failed.Load(), Died: q.died.Load()}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -52,6 +53,15 @@ func drain(t *testing.T, q *job.Queue, h job.Handler) int {
 	return n
 }
 
+// outcomes is the number of runs by how they ended.
+func outcomes(q *job.Queue) string {
+	var all []any
+	for _, o := range job.Outcomes {
+		all = append(all, o, q.Runs(o))
+	}
+	return fmt.Sprint(all)
+}
+
 func TestJobRunsWhenItIsDue(t *testing.T) {
 	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
 		add(t, db, q,
@@ -71,8 +81,9 @@ func TestJobRunsWhenItIsDue(t *testing.T) {
 		if want := "[now 00ff 1 soon  1]"; fmt.Sprint(got) != want {
 			t.Errorf("got %v, want %s", got, want)
 		}
-		if n, err := q.Overdue(t.Context(), time.Minute); err != nil || n != 1 {
-			t.Errorf("overdue %d, %v, want the one without a handler", n, err)
+		size, err := q.Size(t.Context())
+		if want := (job.Size{Waiting: 1, Overdue: 1}); err != nil || size != want {
+			t.Errorf("got %+v, %v, want %+v: the one without a handler", size, err, want)
 		}
 	})
 }
@@ -127,12 +138,12 @@ func TestFailureIsTriedAgainAndThenGivenUp(t *testing.T) {
 			}
 			c.forward(15 * time.Minute)
 		}
-		list, err := q.Dead(t.Context())
+		list, err := q.List(t.Context(), job.Dead)
 		if err != nil || runs != 100 || len(list) != 1 || list[0].Key != "a" || list[0].LastError == "" {
 			t.Fatalf("%d runs, dead %+v, %v, want one dead after 100", runs, list, err)
 		}
-		if got, want := q.Counts(), (job.Counts{Failed: 99, Died: 1}); got != want {
-			t.Errorf("got %+v, want %+v", got, want)
+		if got := outcomes(q); got != "[done 0 postponed 0 failed 99 dead 1]" {
+			t.Errorf("runs: %s", got)
 		}
 
 		if found, err := q.Revive(t.Context(), "k", "a"); err != nil || !found {
@@ -143,6 +154,16 @@ func TestFailureIsTriedAgainAndThenGivenUp(t *testing.T) {
 		}
 		if found, err := q.Revive(t.Context(), "k", "a"); err != nil || found {
 			t.Errorf("revive what is done: %v, %v", found, err)
+		}
+
+		never := job.Schedule{}
+		add(t, db, q, job.Job{Kind: "k", Key: "b"}, job.Job{Kind: "k", Key: "c"})
+		drain(t, q, func(context.Context, job.Job) error { return never.Failed(errors.New("broken")) })
+		if n, err := q.ReviveAll(t.Context()); err != nil || n != 2 {
+			t.Errorf("revived %d, %v, want 2", n, err)
+		}
+		if n := drain(t, q, func(context.Context, job.Job) error { return nil }); n != 2 {
+			t.Errorf("%d runs after all were revived, want 2", n)
 		}
 	})
 }
@@ -165,7 +186,7 @@ func TestFailureIsTriedAgainByItsSchedule(t *testing.T) {
 		if got, want := fmt.Sprint(tries), "[0s 0s 5s 5m5s]"; got != want {
 			t.Errorf("tried at %s, want %s", got, want)
 		}
-		list, err := q.Dead(t.Context())
+		list, err := q.List(t.Context(), job.Dead)
 		if err != nil || len(list) != 1 || list[0].LastError != "send: broken" {
 			t.Errorf("dead %+v, %v", list, err)
 		}
@@ -189,8 +210,8 @@ func TestLaterIsNoFailure(t *testing.T) {
 			})
 			c.forward(time.Minute)
 		}
-		if got, want := q.Counts(), (job.Counts{Done: 1, Postponed: 300}); got != want || runs != 301 {
-			t.Errorf("%d runs, %+v, want 301, %+v", runs, got, want)
+		if got := outcomes(q); got != "[done 1 postponed 300 failed 0 dead 0]" || runs != 301 {
+			t.Errorf("%d runs: %s", runs, got)
 		}
 	})
 }
@@ -263,6 +284,57 @@ func TestJobOfADeadProcessIsRunByAnother(t *testing.T) {
 	})
 }
 
+// Of jobs that end together, those that another process has taken meanwhile stay as that one
+// left them, however they ended here.
+func TestLateEndsAmongOthers(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		began, release := make(chan struct{}, 2), make(chan struct{})
+		slow := func(_ context.Context, j job.Job) error {
+			began <- struct{}{}
+			<-release
+			if strings.HasSuffix(j.Key, "fails") {
+				return errors.New("broken")
+			}
+			return nil
+		}
+		var running sync.WaitGroup
+		running.Go(func() {
+			if err := q.Run(ctx, quiet, map[string]job.Handler{"k": slow}); err != nil {
+				t.Error(err)
+			}
+		})
+		add(t, db, q, job.Job{Kind: "k", Key: "late, done"}, job.Job{Kind: "k", Key: "late, fails"})
+		<-began
+		<-began
+		c.forward(30 * time.Second)
+		add(t, db, q, job.Job{Kind: "k", Key: "done"}, job.Job{Kind: "k", Key: "fails"})
+		<-began
+		<-began
+		cancel() // it takes no more
+		c.forward(30 * time.Second)
+		n := drain(t, job.New(db, c.now), func(context.Context, job.Job) error { return job.Later(c.now().Add(time.Hour)) })
+		if n != 2 {
+			t.Errorf("%d leases were over, want 2", n)
+		}
+		close(release)
+		running.Wait()
+
+		list, err := q.List(t.Context(), job.Waiting)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range list {
+			got = append(got, fmt.Sprintf("%s after %d %s", e.Key, e.Attempt, e.LastError))
+		}
+		if want := "[fails after 1 broken late, done after 1  late, fails after 1 ]"; fmt.Sprint(got) != want {
+			t.Errorf("got %v, want %s", got, want)
+		}
+	})
+}
+
 // Run returns when the running jobs have ended, and what it was told to stop is kept.
 func TestRunEndsCleanly(t *testing.T) {
 	each(t, func(t *testing.T, db *database.DB, q *job.Queue, _ *clock) {
@@ -281,8 +353,8 @@ func TestRunEndsCleanly(t *testing.T) {
 		if err != nil || !ended {
 			t.Errorf("ended %v, %v", ended, err)
 		}
-		if got := q.Counts(); got.Done != 1 {
-			t.Errorf("got %+v, want one done", got)
+		if got := outcomes(q); got != "[done 1 postponed 0 failed 0 dead 0]" {
+			t.Errorf("runs: %s", got)
 		}
 	})
 }

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	mathrand "math/rand/v2"
 	"runtime/debug"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -19,7 +17,7 @@ import (
 )
 
 const (
-	workers   = 8                // jobs at once, in one process
+	workers   = 16               // jobs at once, in one process
 	pollEvery = time.Second      // how late a job may be that nobody woke us for
 	lease     = 60 * time.Second // how long a job of a process that died is left alone
 	runFor    = 45 * time.Second // a handler's time; ends before the lease, so that no two runs overlap
@@ -36,35 +34,37 @@ const (
 // Run does due jobs of the kinds that have a handler until ctx ends. It then takes no
 // more, gives those that run a few seconds, and returns when all have ended; what was cut
 // short is run again. Each run is one line in the log.
+//
+// While one transaction takes jobs or writes down how some ended, others end; so the more
+// there is to do, the more of them share a transaction.
 func (q *Queue) Run(ctx context.Context, log *slog.Logger, handlers map[string]Handler) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	slots := make(chan struct{}, workers)
-	var running sync.WaitGroup
-	defer running.Wait()
-	for {
-		free := cap(slots) - len(slots) // only this goroutine fills them
-		if free > 0 {
-			jobs, err := q.claim(ctx, handlers, free)
+	running := 0
+	ended := make(chan run, workers) // has room for all: nobody waits there
+	for ctx.Err() == nil {
+		if running < workers {
+			jobs, err := q.claim(ctx, handlers, workers-running)
 			if err != nil && ctx.Err() == nil {
 				log.ErrorContext(ctx, "jobs can't be claimed", slog.Any("err", err))
 			}
+			running += len(jobs)
 			for _, r := range jobs {
-				slots <- struct{}{}
-				running.Go(func() {
-					q.run(ctx, log, handlers[r.Kind], r)
-					<-slots
-					q.Wake() // there is room, and maybe more to do
-				})
+				go func() { ended <- q.run(ctx, handlers[r.Kind], r) }()
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-tick.C:
 		case <-q.wake:
+		case first := <-ended:
+			running -= q.finish(ctx, log, first, ended)
 		}
 	}
+	for running > 0 {
+		running -= q.finish(ctx, log, <-ended, ended)
+	}
+	return nil
 }
 
 // Drain runs due jobs, one after the other, until none is due, and tells how many runs
@@ -76,7 +76,7 @@ func (q *Queue) Drain(ctx context.Context, log *slog.Logger, handlers map[string
 		if err != nil || len(jobs) == 0 {
 			return runs, err
 		}
-		q.run(ctx, log, handlers[jobs[0].Kind], jobs[0])
+		q.finish(ctx, log, q.run(ctx, handlers[jobs[0].Kind], jobs[0]), nil)
 		runs++
 	}
 }
@@ -89,47 +89,72 @@ func (q *Queue) claim(ctx context.Context, handlers map[string]Handler, n int) (
 	now := q.now()
 	var due []row
 	err := q.db.NewSelect().Model(&due).
-		Where("state = ?", waiting).
+		Where("state = ?", Waiting).
 		Where("due_at <= ?", database.At(now)).
 		Where("kind IN (?)", bun.List(slices.Collect(maps.Keys(handlers)))). // others belong to a newer release
 		Order("due_at").Limit(int64(n)).Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find due jobs: %w", err)
 	}
-	var mine []row
-	for _, r := range due {
-		won, err := q.take(ctx, &r, now)
-		if err != nil {
-			return mine, err
-		}
-		if won {
-			mine = append(mine, r)
-		}
+	if len(due) == 0 {
+		return nil, nil
+	}
+	mine, err := q.take(ctx, due, now)
+	if err != nil {
+		return nil, fmt.Errorf("claim %d jobs: %w", len(due), err)
+	}
+	if len(mine) < len(due) {
+		q.Wake() // others were faster; there may be more
 	}
 	return mine, nil
 }
 
-// take leases one job. Of workers that saw it due, one finds the row as it was.
-func (q *Queue) take(ctx context.Context, r *row, now time.Time) (won bool, err error) {
+// take leases those of the due jobs that nobody else takes first: of workers that saw one
+// due, one finds the row as it was.
+func (q *Queue) take(ctx context.Context, due []row, now time.Time) (mine []row, err error) {
 	token := rand.Text()
 	until := database.At(now.Add(lease))
 	err = q.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		won, err = database.Changed(tx.NewUpdate().Model((*row)(nil)).
+		_, err := tx.NewUpdate().Model((*row)(nil)).
 			Set("lease = ?", token).Set("due_at = ?", until).Set("attempts = attempts + 1").
-			Where("kind = ?", r.Kind).Where("? = ?", bun.Ident("key"), r.Key).
-			Where("state = ?", waiting).Where("due_at = ?", r.DueAt).Where("attempts = ?", r.Attempts).Exec(ctx))
-		return err
+			Where("state = ?", Waiting).Where("due_at <= ?", database.At(now)).
+			ApplyQueryBuilder(asRead(due)).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		mine = nil
+		return tx.NewSelect().Model(&mine).
+			Where("state = ?", Waiting).Where("due_at = ?", until).Where("lease = ?", token).Scan(ctx)
 	})
-	if err != nil {
-		return false, fmt.Errorf("claim job %s %s: %w", r.Kind, r.Key, err)
-	}
-	r.Lease = token
-	r.Attempts++
-	return won, nil
+	return mine, err
 }
 
-// run does one job and writes down how it ended.
-func (q *Queue) run(ctx context.Context, log *slog.Logger, h Handler, r row) {
+// asRead restricts a statement to rows that still have the lease, or none, with which they
+// were read.
+func asRead(rows []row) func(bun.QueryBuilder) bun.QueryBuilder {
+	return func(q bun.QueryBuilder) bun.QueryBuilder {
+		return q.WhereGroup(" AND ", func(q bun.QueryBuilder) bun.QueryBuilder {
+			for _, r := range rows {
+				q = q.WhereOr("kind = ? AND ? = ? AND COALESCE(lease, '') = ?", r.Kind, bun.Ident("key"), r.Key, r.Lease)
+			}
+			return q
+		})
+	}
+}
+
+// run is how one ended.
+type run struct {
+	row
+	err  error
+	cut  bool // by the end of the process
+	took time.Duration
+
+	outcome string
+	next    row // what becomes of its row, unless it is done
+}
+
+// run does one job.
+func (q *Queue) run(ctx context.Context, h Handler, r row) run {
 	began := time.Now()
 	handling, cancel := context.WithTimeout(context.WithoutCancel(ctx), runFor)
 	defer cancel()
@@ -144,19 +169,7 @@ func (q *Queue) run(ctx context.Context, log *slog.Logger, h Handler, r row) {
 	defer stop()
 
 	err := call(handling, h, r.job())
-	cut := ctx.Err() != nil && errors.Is(err, context.Canceled)
-	writing, cancelWrite := context.WithTimeout(context.WithoutCancel(ctx), writeFor)
-	defer cancelWrite()
-	outcome, level, werr := q.finish(writing, r, err, cut)
-
-	attrs := []slog.Attr{
-		slog.String("kind", r.Kind), slog.String("key", r.Key), slog.Int("attempt", r.Attempts),
-		slog.String("outcome", outcome), slog.Duration("took", time.Since(began)),
-	}
-	if err := errors.Join(err, werr); err != nil {
-		attrs = append(attrs, slog.Any("err", err))
-	}
-	log.LogAttrs(ctx, level, "job", attrs...)
+	return run{row: r, err: err, cut: ctx.Err() != nil && errors.Is(err, context.Canceled), took: time.Since(began)}
 }
 
 // call turns a panic into an error, so that it costs one run and not the process.
@@ -167,73 +180,4 @@ func call(ctx context.Context, h Handler, j Job) (err error) {
 		}
 	}()
 	return h(ctx, j)
-}
-
-// finish writes down the end of a run, if the lease is still ours. If it can't be
-// written the job runs again: that is what at least once means.
-func (q *Queue) finish(ctx context.Context, r row, err error, cut bool) (outcome string, level slog.Level, werr error) {
-	postponed, isLater := errors.AsType[later](err)
-	pause, last := pauseAfter(r.Attempts), r.Attempts >= maxAttempts
-	if f, ok := errors.AsType[failed](err); ok {
-		if last = r.Attempts > len(f.schedule); !last {
-			pause = f.schedule[r.Attempts-1]
-		}
-	}
-	switch {
-	case err == nil:
-		q.done.Add(1)
-		werr = q.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			_, err := tx.NewDelete().Model((*row)(nil)).
-				Where("kind = ?", r.Kind).Where("? = ?", bun.Ident("key"), r.Key).Where("lease = ?", r.Lease).Exec(ctx)
-			return err
-		})
-		outcome, level = "done", slog.LevelInfo
-	case isLater, cut:
-		q.postponed.Add(1)
-		at := postponed.at
-		if cut {
-			at = q.now()
-		}
-		werr = q.put(ctx, r, waiting, at, r.Attempts-1, "")
-		outcome, level = "postponed", slog.LevelInfo
-	case last:
-		q.died.Add(1)
-		werr = q.put(ctx, r, dead, q.now(), r.Attempts, err.Error())
-		outcome, level = "dead", slog.LevelError
-	default:
-		q.failed.Add(1)
-		werr = q.put(ctx, r, waiting, q.now().Add(pause), r.Attempts, err.Error())
-		outcome, level = "failed", slog.LevelWarn
-	}
-	if werr != nil {
-		level = slog.LevelError
-		werr = fmt.Errorf("write down the end of the run: %w", werr)
-	}
-	return outcome, level, werr
-}
-
-// maxError is how much of an error's text is kept.
-const maxError = 1000
-
-func (q *Queue) put(ctx context.Context, r row, state string, due time.Time, attempts int, text string) error {
-	if len(text) > maxError {
-		text = text[:maxError]
-	}
-	return q.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := tx.NewUpdate().Model((*row)(nil)).
-			Set("state = ?", state).Set("due_at = ?", database.At(due)).Set("attempts = ?", attempts).
-			Set("last_error = ?", []byte(text)).Set("lease = NULL").
-			Where("kind = ?", r.Kind).Where("? = ?", bun.Ident("key"), r.Key).Where("lease = ?", r.Lease).Exec(ctx)
-		return err
-	})
-}
-
-// pauseAfter is the pause after the nth failure: between half and all of what grows by
-// doubling, so that what failed together doesn't come back together.
-func pauseAfter(n int) time.Duration {
-	d := lastPause
-	if n < 20 { // beyond that it would overflow some day
-		d = min(firstPause<<(n-1), lastPause)
-	}
-	return d/2 + mathrand.N(d/2)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/pprof"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -38,9 +39,45 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// Gauge shows a value that is read when somebody looks, such as the jobs that are due.
-func (m *Metrics) Gauge(name, help string, value func() float64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+// Reading is a metric with a value for each of its label's values, which are read when
+// somebody looks. What can't be read then is left out.
+type Reading struct {
+	Name, Help, Label string
+	Counter           bool // its values never fall while the process lives
+	Read              func(context.Context) (map[string]float64, error)
+}
+
+// Add shows a reading of a module.
+func (m *Metrics) Add(module string, r Reading) {
+	kind := prometheus.GaugeValue
+	if r.Counter {
+		kind = prometheus.CounterValue
+	}
+	labels := prometheus.Labels{"module": module}
+	m.registry.MustRegister(reader{r, prometheus.NewDesc(r.Name, r.Help, []string{r.Label}, labels), kind})
+}
+
+// readFor bounds how long a reading takes.
+const readFor = 2 * time.Second
+
+type reader struct {
+	Reading
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+}
+
+func (r reader) Describe(to chan<- *prometheus.Desc) { to <- r.desc }
+
+func (r reader) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), readFor)
+	defer cancel()
+	values, err := r.Read(ctx)
+	if err != nil {
+		return // the other metrics are wanted all the more
+	}
+	for label, value := range values {
+		to <- prometheus.MustNewConstMetric(r.desc, r.kind, value, label)
+	}
 }
 
 // Private is the operator's own listener: /healthz (the process runs), /readyz (it can

@@ -43,6 +43,22 @@ func TestOneLinePerRequest(t *testing.T) {
 	}
 }
 
+// A reading that fails is left out; the others are there.
+func TestReadings(t *testing.T) {
+	m := NewMetrics()
+	for module, err := range map[string]error{"pay": nil, "shop": errors.New("the database is away")} {
+		m.Add(module, Reading{Name: "jishi_jobs", Label: "state", Read: func(context.Context) (map[string]float64, error) {
+			return map[string]float64{"waiting": 7}, err
+		}})
+	}
+	rec := httptest.NewRecorder()
+	m.Private(nil).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	got := rec.Body.String()
+	if rec.Code != http.StatusOK || !strings.Contains(got, `jishi_jobs{module="pay",state="waiting"} 7`) || strings.Contains(got, `module="shop"`) {
+		t.Errorf("got %d %s", rec.Code, got)
+	}
+}
+
 func TestReadinessFollowsTheDatabases(t *testing.T) {
 	down := errors.New("pay database: connection refused")
 	h := NewMetrics().Private(func(context.Context) error { return down })
