@@ -266,6 +266,9 @@ func (b *batch) write(ctx context.Context, tx bun.Tx) error {
 	if len(b.wrote) == 0 {
 		return nil
 	}
+	if err := b.register(ctx, tx); err != nil {
+		return err
+	}
 	_, err := tx.NewInsert().Model(&b.wrote).Exec(ctx)
 	if database.Taken(err) {
 		return fmt.Errorf("%w: %w", errRace, err)

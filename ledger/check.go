@@ -18,6 +18,8 @@ const (
 	HeldIsOpen     = "what is held is the sum of the open holds"
 	AboveFloor     = "no balance was ever below its floor"
 	EndsOnce       = "a hold ends once, in its own account"
+	HasAccounts    = "a transfer is between accounts of its unit"
+	BatchIsWhole   = "a batch has the transfers that it wrote"
 )
 
 // Checked is how much a check read.
@@ -26,176 +28,186 @@ type Checked struct{ Accounts, Transfers int64 }
 // checkBatch is how many rows a check reads at a time.
 const checkBatch = 1000
 
-// Check verifies every invariant of the ledger. It reads in batches, so its memory is
-// bounded by the holds that are open at one time in one account. It is exact on a
-// ledger that is at rest; beside a running one an account that is written meanwhile
-// may be reported.
+// Check verifies every invariant of the ledger. It goes once through the accounts and,
+// in the same order, through the transfers on each of their sides; so its memory is bounded by
+// the holds that are open at one time in one account. It is exact beside a running ledger:
+// each batch of accounts is read with its transfers as they were at one moment.
 func (l *Ledger) Check(ctx context.Context, report Report) (Checked, error) {
-	var total Checked
-	sums := map[Unit]int64{}
-	after := AccountID("")
-	for {
-		var accounts []accountRow
-		err := l.db.NewSelect().Model(&accounts).Where("id > ?", after).Order("id").Limit(checkBatch).Scan(ctx)
+	c := &checkRun{report: report}
+	for more := true; more; {
+		err := l.db.Snapshot(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
+			more, err = c.accounts(ctx, tx)
+			return err
+		})
 		if err != nil {
-			return total, fmt.Errorf("read accounts: %w", err)
+			return c.done, err
 		}
-		for i := range accounts {
-			a := &accounts[i]
-			total.Accounts++
-			if a.Kind == Open {
-				b, err := l.Balance(ctx, a.ID)
-				if err != nil {
-					return total, err
-				}
-				sums[a.Unit] += b.Posted
-				continue
-			}
-			sums[a.Unit] += a.Posted
-			n, err := l.replay(ctx, a, report)
-			if err != nil {
-				return total, err
-			}
-			total.Transfers += n
+	}
+	if err := l.db.Snapshot(ctx, c.sums); err != nil {
+		return c.done, err
+	}
+	return c.done, l.db.Snapshot(ctx, c.batches)
+}
+
+// checkRun is a run of Check.
+type checkRun struct {
+	report Report
+	after  AccountID // up to which everything was read
+	done   Checked
+}
+
+// accounts checks the next accounts with all of their transfers. The last call, for which
+// none are left, looks for transfers of accounts that would follow.
+func (c *checkRun) accounts(ctx context.Context, tx bun.Tx) (more bool, err error) {
+	var accounts []accountRow
+	if err := tx.NewSelect().Model(&accounts).Where("id > ?", c.after).Order("id").Limit(checkBatch).Scan(ctx); err != nil {
+		return false, fmt.Errorf("read accounts: %w", err)
+	}
+	r := idRange{after: c.after}
+	var open []AccountID
+	for _, a := range accounts {
+		r.upTo = a.ID
+		if a.Kind == Open {
+			open = append(open, a.ID)
 		}
-		if len(accounts) < checkBatch {
+	}
+	without, err := unnumbered(ctx, tx, r)
+	if err != nil {
+		return false, err
+	}
+	balances := map[AccountID]int64{}
+	if len(open) > 0 {
+		if balances, err = openSums(ctx, tx.NewSelect, open); err != nil {
+			return false, err
+		}
+	}
+	entries := newEntries(tx, r)
+	for i := range accounts {
+		a := &accounts[i]
+		c.done.Accounts++
+		if err := c.replay(ctx, a, entries); err != nil {
+			return false, err
+		}
+		c.unnumbered(a, without[a.ID], balances[a.ID])
+		delete(without, a.ID)
+	}
+	for id, u := range without {
+		c.report(HasAccounts, string(id), fmt.Sprintf("it doesn't exist, but %d transfers touch it, such as %s", u.Transfers, u.Example))
+	}
+	c.after = r.upTo
+	return len(accounts) > 0, c.strangers(ctx, entries, "")
+}
+
+// replay does an account's numbered transfers again.
+func (c *checkRun) replay(ctx context.Context, a *accountRow, entries *entries) error {
+	if err := c.strangers(ctx, entries, a.ID); err != nil {
+		return err
+	}
+	r := replay{account: a, holds: map[TransferID]int64{}, report: c.report}
+	for {
+		e, err := entries.peek(ctx)
+		if err != nil {
+			return err
+		}
+		if e == nil || e.Account != a.ID {
 			break
 		}
-		after = accounts[len(accounts)-1].ID
+		r.entry(e)
+		entries.next()
 	}
-	for unit, sum := range sums {
+	c.done.Transfers += r.count
+	if a.Kind == Open && r.count > 0 {
+		c.report(NoGaps, string(a.ID), fmt.Sprintf("it is open, but %d transfers have a number in it", r.count))
+	}
+	if a.Kind == Guarded {
+		r.end()
+	}
+	return nil
+}
+
+// strangers reports entries of accounts that don't exist, up to one that does.
+func (c *checkRun) strangers(ctx context.Context, entries *entries, upTo AccountID) error {
+	for {
+		e, err := entries.peek(ctx)
+		if err != nil || e == nil || upTo != "" && e.Account >= upTo {
+			return err
+		}
+		c.report(HasAccounts, string(e.Account), fmt.Sprintf("it doesn't exist, but transfer %s touches it", e.ID))
+		entries.next()
+	}
+}
+
+// unnumbered checks the transfers that have no number in an account: all those of an open
+// one, none of a guarded one.
+func (c *checkRun) unnumbered(a *accountRow, u without, balance int64) {
+	c.done.Transfers += u.Transfers
+	switch {
+	case a.Kind == Guarded && u.Transfers > 0:
+		c.report(NoGaps, string(a.ID), fmt.Sprintf("%d transfers have no number in it, such as %s", u.Transfers, u.Example))
+	case a.Kind == Open && u.Moved != balance:
+		c.report(BalanceReplays, string(a.ID), fmt.Sprintf("its balance is %d, its transfers are %d", balance, u.Moved))
+	case u.Transfers > 0 && (u.First != a.Unit || u.Last != a.Unit):
+		c.report(HasAccounts, string(a.ID), fmt.Sprintf("it is in %s, its transfers are in %s to %s", a.Unit, u.First, u.Last))
+	}
+}
+
+// sums checks that what one account has another one has given.
+func (c *checkRun) sums(ctx context.Context, tx bun.Tx) error {
+	type sum struct {
+		Unit   Unit
+		Amount int64
+	}
+	var all []sum
+	err := tx.NewSelect().Model((*accountRow)(nil)).ColumnExpr("unit, SUM(posted) AS amount").GroupExpr("unit").Scan(ctx, &all)
+	if err != nil {
+		return fmt.Errorf("sum accounts: %w", err)
+	}
+	for _, s := range sides {
+		var since []sum
+		err := tx.NewSelect().TableExpr("batches AS b").Join("CROSS JOIN transfers AS t").
+			ColumnExpr("t.unit, SUM(t.amount) * ? AS amount", s.sign).
+			Where("b.seal IS NULL").Where("t.batch = b.id").
+			Where("t.? IS NULL", bun.Ident(s.name+"_seq")).
+			Where("t.kind IN (?)", bun.In([]Kind{Move, Post})).
+			GroupExpr("t.unit").Scan(ctx, &since)
+		if err != nil {
+			return fmt.Errorf("sum open accounts: %w", err)
+		}
+		all = append(all, since...)
+	}
+	units := map[Unit]int64{}
+	for _, s := range all {
+		units[s.Unit] += s.Amount
+	}
+	for unit, sum := range units {
 		if sum != 0 {
-			report(SumIsZero, string(unit), fmt.Sprintf("it is %d", sum))
+			c.report(SumIsZero, string(unit), fmt.Sprintf("it is %d", sum))
 		}
 	}
-	return total, l.checkNumbered(ctx, report)
+	return nil
 }
 
-// replay does an account's transfers again, and gives how many there are.
-func (l *Ledger) replay(ctx context.Context, a *accountRow, report Report) (int64, error) {
-	r := replay{account: a, holds: map[TransferID]int64{}, report: report}
-	for {
-		rows, err := l.entriesFrom(ctx, a.ID, r.seq)
-		if err != nil {
-			return r.count, err
-		}
-		for _, e := range rows {
-			r.entry(e)
-		}
-		if len(rows) == 0 {
-			break
-		}
+// batches compares what each batch wrote with what is there.
+func (c *checkRun) batches(ctx context.Context, tx bun.Tx) error {
+	var wrong []struct{ ID, Size, Found int64 }
+	err := tx.NewSelect().Model((*batchRow)(nil)).ColumnExpr("batch_row.id, batch_row.size, COUNT(t.id) AS found").
+		Join("LEFT JOIN transfers AS t ON t.batch = batch_row.id").
+		GroupExpr("batch_row.id, batch_row.size").Having("COUNT(t.id) <> batch_row.size").Limit(checkBatch).Scan(ctx, &wrong)
+	if err != nil {
+		return fmt.Errorf("count the transfers of batches: %w", err)
 	}
-	r.end()
-	return r.count, nil
-}
-
-// entriesFrom is the entries of an account that follow a number, oldest first.
-func (l *Ledger) entriesFrom(ctx context.Context, id AccountID, seq int64) ([]Entry, error) {
-	sides := make([][]Entry, 2)
-	for i, side := range []string{"debit", "credit"} {
-		var rows []transferRow
-		number := bun.Ident(side + "_seq")
-		err := l.db.NewSelect().Model(&rows).
-			Where("? = ?", bun.Ident(side), id).
-			Where("? > ?", number, seq).
-			OrderExpr("?", number).
-			Limit(checkBatch).
-			Scan(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read entries of %s: %w", id, err)
-		}
-		for j := len(rows) - 1; j >= 0; j-- { // merge wants the newest first
-			sides[i] = append(sides[i], rows[j].entry(id))
-		}
+	for _, w := range wrong {
+		c.report(BatchIsWhole, fmt.Sprintf("batch %d", w.ID), fmt.Sprintf("it wrote %d transfers, there are %d", w.Size, w.Found))
 	}
-	merged := merge(sides[0], sides[1])
-	var all []Entry
-	for i := len(merged) - 1; i >= 0; i-- {
-		all = append(all, merged[i])
+	var strays []TransferID
+	err = tx.NewSelect().Model((*transferRow)(nil)).Column("transfer_row.id").
+		Join("LEFT JOIN batches AS b ON b.id = transfer_row.batch").
+		Where("b.id IS NULL").Limit(checkBatch).Scan(ctx, &strays)
+	if err != nil {
+		return fmt.Errorf("look for transfers without a batch: %w", err)
 	}
-	// What lies behind the end of a side that was cut off comes with the next batch.
-	if len(all) > checkBatch {
-		all = all[:checkBatch]
-	}
-	return all, nil
-}
-
-// replay is an account being done again.
-type replay struct {
-	account           *accountRow
-	seq, posted, held int64
-	count             int64
-	holds             map[TransferID]int64 // those that are open, and what they hold
-	report            Report
-}
-
-func (r *replay) wrong(invariant string, format string, args ...any) {
-	r.report(invariant, string(r.account.ID), fmt.Sprintf(format, args...))
-}
-
-func (r *replay) entry(e Entry) {
-	r.count++
-	if e.Seq != r.seq+1 {
-		r.wrong(NoGaps, "%d is followed by %d (%s)", r.seq, e.Seq, e.Transfer.ID)
-	}
-	r.seq = e.Seq
-	r.posted += e.Amount
-	switch t := e.Transfer; {
-	case t.Kind == Hold:
-		r.holds[t.ID] = t.Amount
-		r.held += t.Amount
-	case t.Hold != "" && e.Amount <= 0: // on the side that was held
-		held, open := r.holds[t.Hold]
-		if !open {
-			r.wrong(EndsOnce, "%s ends %s, which isn't open", t.ID, t.Hold)
-		}
-		delete(r.holds, t.Hold)
-		r.held -= held
-	}
-	if r.posted != e.Posted || r.held != e.Held {
-		r.wrong(BalanceReplays, "after %s (number %d) it says %d, %d held; the replay %d, %d held", e.Transfer.ID, e.Seq, e.Posted, e.Held, r.posted, r.held)
-		r.posted, r.held = e.Posted, e.Held // one report for one break
-	}
-	if r.posted-r.held < r.account.Floor {
-		r.wrong(AboveFloor, "%d with %d held after %s", r.posted, r.held, e.Transfer.ID)
-	}
-}
-
-func (r *replay) end() {
-	a := r.account
-	if r.seq != a.Version {
-		r.wrong(NoGaps, "the last number is %d, the account says %d", r.seq, a.Version)
-	}
-	if r.posted != a.Posted || r.held != a.Held {
-		r.wrong(BalanceReplays, "it says %d, %d held; the replay %d, %d held", a.Posted, a.Held, r.posted, r.held)
-	}
-	var open int64
-	for _, held := range r.holds {
-		open += held
-	}
-	if open != a.Held {
-		r.wrong(HeldIsOpen, "%d is held, the open holds are %d", a.Held, open)
-	}
-}
-
-// checkNumbered finds transfers that touch a guarded account and have no number in it.
-func (l *Ledger) checkNumbered(ctx context.Context, report Report) error {
-	for side, kinds := range map[string][]Kind{"debit": {Move, Hold, Post, Void}, "credit": {Move, Post}} {
-		var ids []TransferID
-		err := l.db.NewSelect().Model((*transferRow)(nil)).Column("transfer_row.id").
-			Join("JOIN accounts AS a ON a.id = ?", bun.Ident("transfer_row."+side)).
-			Where("a.kind = ?", Guarded).
-			Where("transfer_row.kind IN (?)", bun.In(kinds)).
-			Where("? IS NULL", bun.Ident("transfer_row."+side+"_seq")).
-			Limit(checkBatch).
-			Scan(ctx, &ids)
-		if err != nil {
-			return fmt.Errorf("look for transfers without a number: %w", err)
-		}
-		for _, id := range ids {
-			report(NoGaps, string(id), "it has no number in its "+side+" account")
-		}
+	for _, id := range strays {
+		c.report(BatchIsWhole, string(id), "its batch doesn't exist")
 	}
 	return nil
 }

@@ -10,10 +10,15 @@
 // a row with what is posted and held; each transfer that touches it gets the next number
 // of that account, without gaps, and keeps the balance after it. An open account
 // (escrow, the outside world, goods sold) has no row that is written per transfer: its
-// balance is the sum of its transfers, so it can't become a row that everybody waits for.
+// balance is a checkpoint and the transfers since, so it can't become a row that
+// everybody waits for.
 //
 // A transfer may be a hold: it takes from what is available at once, and is later
 // posted, in whole or in part, or voided, exactly once.
+//
+// What a transaction wrote is a batch. In the background batches are sealed: they become
+// links of a keyed chain, which shows whatever is changed afterwards ([Chain]), and move
+// the checkpoints of open accounts.
 package ledger
 
 import (

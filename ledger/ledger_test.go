@@ -20,7 +20,7 @@ import (
 const cny Unit = "CNY"
 
 // each runs a test on every database, with a world that money comes from and wallets
-// a, b and c; it ends with the invariants.
+// a, b and c; it ends with the invariants, before and after everything is sealed.
 func each(t *testing.T, fn func(t *testing.T, l *Ledger)) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
 		l := New(db, time.Now)
@@ -31,10 +31,17 @@ func each(t *testing.T, fn func(t *testing.T, l *Ledger)) {
 			Account{ID: "b", Unit: cny, Kind: Guarded},
 			Account{ID: "c", Unit: cny, Kind: Guarded, Floor: -50})
 		fn(t, l)
-		for _, v := range violations(t, l) {
-			t.Errorf("violated: %s", v)
-		}
+		wantSound(t, l)
+		seal(t, l)
+		wantSound(t, l) // the checkpoints have moved
 	}, Migrate)
+}
+
+func wantSound(t *testing.T, l *Ledger) {
+	t.Helper()
+	for _, v := range append(violations(t, l), broken(t, l, Head{})...) {
+		t.Errorf("violated: %s", v)
+	}
 }
 
 func open(t *testing.T, l *Ledger, accounts ...Account) {

@@ -65,29 +65,44 @@ func balances(ctx context.Context, query func() *bun.SelectQuery, ids []AccountI
 	if len(open) == 0 {
 		return all, nil
 	}
-	for side, sign := range map[string]int64{"debit": -1, "credit": 1} {
-		var sums []struct {
-			Account AccountID
-			Total   int64
-		}
-		err := query().Model((*transferRow)(nil)).
-			ColumnExpr("? AS account", bun.Ident(side)).
-			ColumnExpr("SUM(amount) AS total").
-			Where("? IN (?)", bun.Ident(side), bun.In(open)).
-			Where("kind IN (?)", bun.In([]Kind{Move, Post})).
-			GroupExpr("?", bun.Ident(side)).
-			Scan(ctx, &sums)
-		if err != nil {
-			return nil, fmt.Errorf("sum open accounts: %w", err)
-		}
-		for _, s := range sums {
-			b := all[s.Account]
-			b.Posted += sign * s.Total
-			b.Available = b.Posted
-			all[s.Account] = b
-		}
+	sums, err := openSums(ctx, query, open)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range open {
+		all[id] = Balance{Posted: sums[id], Available: sums[id]}
 	}
 	return all, nil
+}
+
+// openSums is what open accounts have: what they had at the last seal and what the batches
+// since moved. It is one statement, so that a seal that is made meanwhile counts once.
+func openSums(ctx context.Context, query func() *bun.SelectQuery, open []AccountID) (map[AccountID]int64, error) {
+	since := func(side, amount string) *bun.SelectQuery {
+		// The CROSS JOIN makes SQLite begin with the batches, which are few.
+		return query().TableExpr("batches AS b").Join("CROSS JOIN transfers AS t").
+			ColumnExpr("?, ?", bun.Ident("t."+side), bun.Safe(amount)).
+			Where("b.seal IS NULL").Where("t.batch = b.id").
+			Where("? IN (?)", bun.Ident("t."+side), bun.In(open)).
+			Where("t.kind IN (?)", bun.In([]Kind{Move, Post})).
+			GroupExpr("?", bun.Ident("t."+side))
+	}
+	var parts []struct {
+		Account AccountID
+		Amount  int64
+	}
+	err := query().Model((*accountRow)(nil)).ColumnExpr("id AS account, posted AS amount").Where("id IN (?)", bun.In(open)).
+		UnionAll(since("debit", "-SUM(t.amount)")).
+		UnionAll(since("credit", "SUM(t.amount)")).
+		Scan(ctx, &parts)
+	if err != nil {
+		return nil, fmt.Errorf("sum open accounts: %w", err)
+	}
+	sums := map[AccountID]int64{}
+	for _, p := range parts {
+		sums[p.Account] += p.Amount
+	}
+	return sums, nil
 }
 
 // Transfers are those among ids that were done.

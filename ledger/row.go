@@ -10,7 +10,8 @@ import (
 	"jishi/kit/database"
 )
 
-// accountRow is an account. Posted, Held and Version of an open one stay 0.
+// accountRow is an account. Of an open one Posted is as of the last seal, Held and
+// Version stay 0.
 type accountRow struct {
 	bun.BaseModel `bun:"table:accounts"`
 
@@ -50,6 +51,8 @@ type transferRow struct {
 	CreditSeq    *int64
 	CreditPosted *int64
 	CreditHeld   *int64
+
+	Batch int64 // the transaction that wrote it
 }
 
 // transfer is the row as callers see it.

@@ -1,0 +1,257 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+	"jishi/kit/database/dbtest"
+)
+
+// long tells whether tests take their long form (see docs/testing.md).
+func long() bool { return os.Getenv("TEST_LONG") != "" }
+
+// Sealed data that is changed in any way is found, at the right seal.
+func TestTheChainFindsWhatWasChanged(t *testing.T) {
+	rounds := 100
+	if long() {
+		rounds = 1000
+	}
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		l := New(db, time.Now)
+		rows, head := sealedMarket(t, l)
+		r := rand.New(rand.NewPCG(1, 2))
+		kinds := map[string]int{}
+		for range rounds {
+			c := tamper(r, rows, head)
+			kinds[c.what]++
+			if err := db.InTx(t.Context(), c.do); err != nil {
+				t.Fatalf("%s: %v", c.what, err)
+			}
+			found := broken(t, l, head)
+			if len(found) == 0 || !strings.Contains(found[0], ": "+c.want+": ") {
+				t.Errorf("%s: found %q, want it at %s", c.what, found, c.want)
+			}
+			restore(t, l, rows)
+		}
+		t.Logf("%d changes, all found: %v", rounds, kinds)
+		wantSound(t, l)
+	}, Migrate)
+}
+
+// everything is the rows of a ledger.
+type everything struct {
+	accounts  []accountRow
+	transfers []transferRow
+	batches   []batchRow
+	seals     []sealRow
+}
+
+func readAll(t *testing.T, l *Ledger) everything {
+	t.Helper()
+	var all everything
+	for _, rows := range []any{&all.accounts, &all.transfers, &all.batches, &all.seals} {
+		if err := l.db.NewSelect().Model(rows).Scan(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+func restore(t *testing.T, l *Ledger, all everything) {
+	t.Helper()
+	err := l.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		batches := slices.Clone(all.batches) // bun writes the ids that it takes for new ones into it
+		for _, rows := range []any{&all.transfers, &batches, &all.seals} {
+			if _, err := tx.NewDelete().Model(rows).Where("1 = 1").Exec(ctx); err != nil {
+				return err
+			}
+			if _, err := tx.NewInsert().Model(rows).Exec(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sealedMarket is 60 transfers of every kind in 6 seals.
+func sealedMarket(t *testing.T, l *Ledger) (everything, Head) {
+	t.Helper()
+	open(t, l, Account{ID: "world", Unit: cny, Kind: Open}, Account{ID: "escrow", Unit: cny, Kind: Open},
+		Account{ID: "a", Unit: cny, Kind: Guarded}, Account{ID: "b", Unit: cny, Kind: Guarded})
+	var head Head
+	for i := range 6 {
+		id := func(what string) string { return fmt.Sprint(what, i) }
+		must(t, l, move(id("in"), "world", "a", 1000), move(id("give"), "a", "b", 5))
+		must(t, l, hold(id("hold"), "a", "escrow", 100), hold(id("keep"), "a", "escrow", 1))
+		must(t, l, end(id("post"), Post, id("hold"), 70), hold(id("other"), "b", "escrow", 3))
+		must(t, l, end(id("void"), Void, id("other"), 0))
+		must(t, l, move(id("out"), "escrow", "b", 20), move(id("pass"), "escrow", "world", 1), move(id("back"), "b", "world", 2))
+		head = seal(t, l).Head
+	}
+	return readAll(t, l), head
+}
+
+// change is a statement or some, and where what it did is to be found.
+type change struct {
+	what string
+	do   func(context.Context, bun.Tx) error
+	want string
+}
+
+// tamper draws a change of sealed data. What goes elsewhere is found at the first of the
+// seals concerned.
+func tamper(r *rand.Rand, all everything, head Head) change {
+	sealOf := map[int64]int64{}
+	for _, b := range all.batches {
+		sealOf[b.ID] = b.Seal
+	}
+	one, other := all.transfers[r.IntN(len(all.transfers))], all.transfers[r.IntN(len(all.transfers))]
+	for sealOf[one.Batch] == sealOf[other.Batch] {
+		other = all.transfers[r.IntN(len(all.transfers))]
+	}
+	here := fmt.Sprintf("seal %d", sealOf[one.Batch])
+	first := fmt.Sprintf("seal %d", min(sealOf[one.Batch], sealOf[other.Batch]))
+	switch r.IntN(8) {
+	case 0, 1:
+		column := sealedColumns[r.IntN(len(sealedColumns))]
+		want := here
+		if column == "batch" {
+			want = first
+		}
+		return change{"column " + column, set[transferRow](column, changed(column, one, other), "id = ?", one.ID), want}
+	case 2:
+		return change{"removed", remove[transferRow]("id = ?", one.ID), here}
+	case 3:
+		row := transferRow{ID: "new", Kind: Move, Debit: "world", Credit: "escrow", Unit: cny, Amount: 7, At: one.At, Batch: one.Batch}
+		return change{"inserted", func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewInsert().Model(&row).Exec(ctx)
+			return err
+		}, here}
+	case 4:
+		return change{"swapped transfers", both(
+			set[transferRow]("batch", other.Batch, "id = ?", one.ID),
+			set[transferRow]("batch", one.Batch, "id = ?", other.ID)), first}
+	case 5:
+		return change{"swapped batches", both(
+			set[batchRow]("seal", sealOf[other.Batch], "id = ?", one.Batch),
+			set[batchRow]("seal", sealOf[one.Batch], "id = ?", other.Batch)), first}
+	case 6:
+		cut := 1 + r.Int64N(head.Seq)
+		return change{"cut off", both(
+			remove[transferRow]("batch IN (SELECT id FROM batches WHERE seal >= ?)", cut),
+			remove[batchRow]("seal >= ?", cut), remove[sealRow]("seq >= ?", cut)), fmt.Sprintf("seal %d", cut)}
+	}
+	return changeSeal(r, all.seals[sealOf[one.Batch]-1], all.seals[sealOf[other.Batch]-1])
+}
+
+// changeSeal draws a change of the chain's own rows.
+func changeSeal(r *rand.Rand, one, other sealRow) change {
+	here := fmt.Sprintf("seal %d", one.Seq)
+	switch r.IntN(4) {
+	case 0:
+		return change{"removed seal", remove[sealRow]("seq = ?", one.Seq), here}
+	case 1:
+		return change{"swapped seals", both(
+			set[sealRow]("seq", -1, "seq = ?", one.Seq),
+			set[sealRow]("seq", one.Seq, "seq = ?", other.Seq),
+			set[sealRow]("seq", other.Seq, "seq = -1")), fmt.Sprintf("seal %d", min(one.Seq, other.Seq))}
+	case 2: // as one who knows how it is made would, but for the key
+		return change{"forged", func(ctx context.Context, tx bun.Tx) error {
+			err := set[transferRow]("amount", 12345, "id = ?", fmt.Sprint("in", one.Seq-1))(ctx, tx)
+			if err != nil {
+				return err
+			}
+			var ids []int64
+			if err := tx.NewSelect().Model((*batchRow)(nil)).Column("id").Where("seal = ?", one.Seq).Order("id").Scan(ctx, &ids); err != nil {
+				return err
+			}
+			got, err := digest(ctx, tx.NewSelect, ids)
+			if err != nil {
+				return err
+			}
+			return set[sealRow]("digest", got.digest, "seq = ?", one.Seq)(ctx, tx)
+		}, here}
+	}
+	columns := map[string]any{"transfers": one.Transfers + 1, "digest": other.Digest, "key_id": "other", "mac": other.MAC, "at": other.At}
+	column := slices.Sorted(maps.Keys(columns))[r.IntN(len(columns))]
+	return change{"seal's " + column, set[sealRow](column, columns[column], "seq = ?", one.Seq), here}
+}
+
+// changed is another value for a column, one that the unique keys allow.
+func changed(column string, one, other transferRow) any {
+	number := func(n *int64) any {
+		if n == nil {
+			return 5000
+		}
+		return *n + 5000
+	}
+	switch column {
+	case "batch":
+		return other.Batch
+	case "kind":
+		if one.Kind == Move {
+			return Hold
+		}
+		return Move
+	case "hold_id":
+		if one.HoldID != "" {
+			return nil
+		}
+		return ""
+	case "amount":
+		return one.Amount + 1
+	case "at":
+		return database.At(one.At.Add(time.Microsecond))
+	case "debit_seq":
+		return number(one.DebitSeq)
+	case "debit_posted":
+		return number(one.DebitPosted)
+	case "debit_held":
+		return number(one.DebitHeld)
+	case "credit_seq":
+		return number(one.CreditSeq)
+	case "credit_posted":
+		return number(one.CreditPosted)
+	case "credit_held":
+		return number(one.CreditHeld)
+	}
+	return map[string]any{"id": one.ID + "x", "debit": one.Debit + "x", "credit": one.Credit + "x", "unit": one.Unit + "x", "code": one.Code + "x", "ref": one.Ref + "x"}[column]
+}
+
+func set[T any](column string, value any, where string, args ...any) func(context.Context, bun.Tx) error {
+	return func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Model((*T)(nil)).Set("? = ?", bun.Ident(column), value).Where(where, args...).Exec(ctx)
+		return err
+	}
+}
+
+func remove[T any](where string, args ...any) func(context.Context, bun.Tx) error {
+	return func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewDelete().Model((*T)(nil)).Where(where, args...).Exec(ctx)
+		return err
+	}
+}
+
+func both(all ...func(context.Context, bun.Tx) error) func(context.Context, bun.Tx) error {
+	return func(ctx context.Context, tx bun.Tx) error {
+		for _, do := range all {
+			if err := do(ctx, tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
