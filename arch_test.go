@@ -39,6 +39,7 @@ var mayImport = []struct{ pkg, of string }{
 	{"shop", "shop auth/authclient pay/payclient ledger kit"},
 
 	{"app/demo", "auth/authclient pay/payclient shop/shopclient kit"},
+	{"app/load", "auth/authclient pay/payclient shop/shopclient kit"},
 	{"app", "app conf auth pay shop ledger kit static"},
 	{"cmd/jishi", "app conf kit/fault"},
 	{"tests", "tests auth/authclient pay/payclient shop/shopclient kit"},
