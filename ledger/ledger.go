@@ -181,12 +181,39 @@ func (l *Ledger) Apply(ctx context.Context, tx bun.Tx, groups ...Group) ([]error
 	if err != nil {
 		return nil, err
 	}
-	refusals := make([]error, len(groups))
-	for i, g := range groups {
-		refusals[i] = b.apply(g)
+	// Ids are nearly always new, so they are looked up only when something speaks against
+	// it: a refusal (what was done is not refused), or a unique key.
+	refusals := b.applyAll(groups)
+	again, err := b.lookUp(ctx, tx, refused(groups, refusals))
+	if err != nil {
+		return nil, err
 	}
-	if err := b.write(ctx, tx); err != nil {
+	if !again {
+		if err := b.write(ctx, tx); !database.Taken(err) {
+			return refusals, err
+		}
+	}
+	if b, err = l.load(ctx, tx, groups); err != nil {
+		return nil, err
+	}
+	if _, err := b.lookUp(ctx, tx, groups); err != nil {
+		return nil, err
+	}
+	refusals = b.applyAll(groups)
+	if err := b.write(ctx, tx); database.Taken(err) {
+		return nil, fmt.Errorf("%w: %w", errRace, err)
+	} else if err != nil {
 		return nil, err
 	}
 	return refusals, nil
+}
+
+func refused(groups []Group, refusals []error) []Group {
+	var some []Group
+	for i, g := range groups {
+		if refusals[i] != nil {
+			some = append(some, g)
+		}
+	}
+	return some
 }

@@ -43,6 +43,15 @@ func (b *batch) register(ctx context.Context, tx bun.Tx) error {
 	return nil
 }
 
+// unregister takes the number back: nothing was written under it.
+func (b *batch) unregister(ctx context.Context, tx bun.Tx) error {
+	id := b.wrote[0].Batch
+	if _, err := tx.NewDelete().Model((*batchRow)(nil)).Where("id = ?", id).Exec(ctx); err != nil {
+		return fmt.Errorf("take back batch %d: %w", id, err)
+	}
+	return nil
+}
+
 // sealRow is a link of the chain: some batches, in the order of their numbers.
 type sealRow struct {
 	bun.BaseModel `bun:"table:seals"`
