@@ -16,6 +16,7 @@ import (
 // batch is groups being applied: what the database had, and what has been decided
 // since. It belongs to one transaction.
 type batch struct {
+	id       int64 // of its row, once it has one
 	at       database.Time
 	accounts map[AccountID]*accountRow   // guarded ones are locked
 	done     map[TransferID]*transferRow // by id: what exists, and what was decided

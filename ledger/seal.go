@@ -37,6 +37,7 @@ func (b *batch) register(ctx context.Context, tx bun.Tx) error {
 	if _, err := tx.NewInsert().Model(r).Exec(ctx); err != nil {
 		return fmt.Errorf("register a batch of %d transfers: %w", r.Size, err)
 	}
+	b.id = r.ID
 	for _, t := range b.wrote {
 		t.Batch = r.ID
 	}
@@ -45,9 +46,8 @@ func (b *batch) register(ctx context.Context, tx bun.Tx) error {
 
 // unregister takes the number back: nothing was written under it.
 func (b *batch) unregister(ctx context.Context, tx bun.Tx) error {
-	id := b.wrote[0].Batch
-	if _, err := tx.NewDelete().Model((*batchRow)(nil)).Where("id = ?", id).Exec(ctx); err != nil {
-		return fmt.Errorf("take back batch %d: %w", id, err)
+	if _, err := tx.NewDelete().Model((*batchRow)(nil)).Where("id = ?", b.id).Exec(ctx); err != nil {
+		return fmt.Errorf("take back batch %d: %w", b.id, err)
 	}
 	return nil
 }
