@@ -36,7 +36,7 @@ func Load(ctx context.Context, c *conf.Config, o load.Options, verify bool, out,
 	}
 	err = errors.Join(m.load(ctx, o, out), m.Close())
 	if verify && (err == nil || errors.Is(err, load.ErrBroken)) {
-		err = errors.Join(err, Verify(ctx, c, conf.Modules, report))
+		err = errors.Join(err, Verify(ctx, c, Scope{Modules: conf.Modules}, report))
 	}
 	return err
 }
