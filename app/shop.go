@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"path/filepath"
 
+	"jishi/auth/authclient"
 	"jishi/auth/authguard"
 	"jishi/kit/database"
 	"jishi/kit/rest"
@@ -23,6 +24,17 @@ func (m *Market) openShop(ctx context.Context) (*database.DB, error) {
 	return m.open(ctx, "shop", session.Migrate, shop.Migrate)
 }
 
+// shopOver is the rules of the shop over its migrated database, with what they talk to.
+func (m *Market) shopOver(db *database.DB, c shop.Config) *shop.Service {
+	c.DB, c.Ledger = db, ledger.New(db, m.now)
+	c.Currency, c.PayTime, c.Now = m.conf.Currency, m.conf.OrderDeadline, m.now
+	c.Terms = shop.Terms{ConfirmAfter: m.conf.ConfirmAfter, RefundWindow: m.conf.RefundWindow, AnswerTime: m.conf.RefundAnswer}
+	for _, id := range m.conf.Operators {
+		c.Operators = append(c.Operators, authclient.UserID(id))
+	}
+	return shop.New(c)
+}
+
 func (m *Market) mountShop(ctx context.Context) error {
 	db, err := m.openShop(ctx)
 	if err != nil {
@@ -37,17 +49,7 @@ func (m *Market) mountShop(ctx context.Context) error {
 	payURL := m.conf.Module("pay").URL
 	buyer := payclient.New(payURL, rest.Bearer(m.client(), guard.Token))
 	service := payclient.New(payURL, rest.Bearer(m.client(), guard.ServiceToken("pay")))
-	s := shop.New(shop.Config{
-		DB:       db,
-		Ledger:   ledger.New(db, m.now),
-		Jobs:     m.queue("shop", db, m.now),
-		Pictures: pictures,
-		Payer:    buyer,
-		Payments: service,
-		Currency: m.conf.Currency,
-		PayTime:  m.conf.OrderDeadline,
-		Now:      m.now,
-	})
+	s := m.shopOver(db, shop.Config{Jobs: m.queue("shop", db, m.now), Pictures: pictures, Payer: buyer, Payments: service})
 	m.shop = s
 	person := func(ctx context.Context) shop.Person {
 		who := authguard.From(ctx)
@@ -61,7 +63,6 @@ func (m *Market) mountShop(ctx context.Context) error {
 	mux.HandleFunc("/", web.NotFound)
 	m.mux.Handle("/", guard.Load(mux))
 
-	m.keepSealed("shop", db)
 	m.work = append(m.work, func(ctx context.Context) error { return s.Run(ctx, m.log) })
 	return nil
 }

@@ -36,6 +36,10 @@ type Config struct {
 	Currency      money.Currency `default:"CNY" help:"The currency of prices and wallets (ISO 4217)."`
 	PhoneRegion   string         `default:"CN" help:"Region of phone numbers written without a country code (ISO 3166)."`
 	OrderDeadline time.Duration  `default:"30m" help:"How long an unpaid order keeps its goods."`
+	ConfirmAfter  time.Duration  `default:"240h" help:"How long after shipping a shipment counts as received, unless its buyer says so earlier."`
+	RefundWindow  time.Duration  `default:"360h" help:"How long after receipt a buyer can ask for a refund."`
+	RefundAnswer  time.Duration  `default:"72h" help:"How long a seller has to answer a request for a refund; then it is granted."`
+	Operators     []string       `help:"Ids (usr_…) of the users who decide refunds that buyer and seller can't agree on, and see what reconciliation finds."`
 	Sandbox       bool           `default:"true" negatable:"" help:"Top-ups with play money."`
 	Demo          bool           `help:"Start with the demo market where nobody has registered yet."`
 	LoginLimit    int            `default:"20" help:"Wrong passwords per account in ten minutes before its logins are refused."`
@@ -116,9 +120,17 @@ func (c *Config) Validate() error {
 	if c.Data == "" {
 		wrong("data", c.Data, "a directory")
 	}
-	for key, d := range map[string]time.Duration{"drain": c.Drain, "order-deadline": c.OrderDeadline} {
+	for key, d := range map[string]time.Duration{
+		"drain": c.Drain, "order-deadline": c.OrderDeadline,
+		"confirm-after": c.ConfirmAfter, "refund-window": c.RefundWindow, "refund-answer": c.RefundAnswer,
+	} {
 		if d <= 0 {
 			wrong(key, d, "more than zero")
+		}
+	}
+	for _, id := range c.Operators {
+		if !strings.HasPrefix(id, "usr_") {
+			wrong("operators", id, "ids of users, which begin with usr_")
 		}
 	}
 	if !c.Currency.Known() {

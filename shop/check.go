@@ -22,7 +22,7 @@ const checked = 200
 const (
 	StockAddsUp   = "supplied = available + held + sold"
 	HeldIsPending = "what is held is what pending orders ask for"
-	SoldIsPaid    = "what is sold is what paid orders asked for"
+	SoldIsPaid    = "what is sold is what paid orders asked for, without what went back unsent"
 	TotalIsLines  = "an order's total is that of its lines"
 	HistoryEnds   = "an order's history has its state"
 	NothingLate   = "no order is pending long after its deadline"
@@ -42,6 +42,9 @@ func (s *Service) Check(ctx context.Context, report ledger.Report) error {
 		}
 		if err := s.checkOrders(ctx, tx, report); err != nil {
 			return fmt.Errorf("check orders: %w", err)
+		}
+		if err := s.checkShipments(ctx, tx, report); err != nil {
+			return fmt.Errorf("check shipments: %w", err)
 		}
 		return nil
 	})
@@ -67,7 +70,9 @@ type asked struct {
 func (s *Service) checkStock(ctx context.Context, tx bun.Tx, report ledger.Report) error {
 	var sums []asked
 	err := tx.NewSelect().TableExpr("order_lines AS l").Join("JOIN orders AS o ON o.id = l.order_id").
+		Join("LEFT JOIN shipments AS s ON s.order_id = l.order_id AND s.seller = l.seller").
 		ColumnExpr("l.product_id, o.state, SUM(l.quantity) AS pieces").
+		Where("s.id IS NULL OR s.state <> ? OR s.shipped_at IS NOT NULL", Refunded). // what was never sent is sold again
 		GroupExpr("l.product_id, o.state").Scan(ctx, &sums)
 	if err != nil {
 		return err

@@ -45,7 +45,10 @@ func (s *Service) CatchUp(ctx context.Context, log *slog.Logger) error {
 }
 
 func (s *Service) handlers() map[string]job.Handler {
-	return map[string]job.Handler{settleJob: s.settleLater, deadlineJob: s.endAtDeadline, unusedUpload: s.deleteUnused}
+	return map[string]job.Handler{
+		settleJob: s.settleLater, deadlineJob: s.endAtDeadline, unusedUpload: s.deleteUnused,
+		confirmJob: s.confirmLater, releaseJob: s.releaseLater, answerJob: s.answerLater, refundJob: s.refundLater,
+	}
 }
 
 // settleLater asks pay again after as long as the order has waited already. An order that

@@ -245,6 +245,9 @@ func (s *Service) finish(ctx context.Context, o Order, to State) (Order, error) 
 		if err := s.move(ctx, tx, o.ID, to); err != nil {
 			return err
 		}
+		if err := s.addShipments(ctx, tx, o, to); err != nil {
+			return err
+		}
 		return s.release(ctx, tx, o.ID, o.Lines, outcome[to])
 	})
 	if err != nil && !errors.Is(err, shopclient.ErrWrongState) {
@@ -275,46 +278,43 @@ func (s *Service) order(ctx context.Context, oid OrderID) (Order, error) {
 		return Order{}, fmt.Errorf("read order %s: %w", oid, err)
 	}
 	all := []Order{o}
-	if err := s.complete(ctx, all, ""); err != nil {
+	if err := s.complete(ctx, all); err != nil {
 		return Order{}, err
 	}
 	return all[0], nil
 }
 
 // Orders is a page of what the buyer bought, newest first, and the cursor of the next one.
-func (s *Service) Orders(ctx context.Context, buyer authclient.UserID, page database.Page) ([]Order, string, error) {
-	q := s.db.NewSelect().Where("buyer = ?", buyer)
-	all, next, err := database.Newest(ctx, q, page, "id", func(o Order) OrderID { return o.ID })
-	if err != nil {
-		return nil, "", fmt.Errorf("list orders: %w", err)
-	}
-	return all, next, s.complete(ctx, all, "")
+func (s *Service) Orders(ctx context.Context, buyer authclient.UserID, page database.Page) ([]Detail, string, error) {
+	return s.list(ctx, buyer, s.db.NewSelect().Where("buyer = ?", buyer), page)
 }
 
 // Sales is a page of the paid orders in which the seller has a line, newest first, and the
-// cursor of the next one. The orders have the seller's lines only, and their total.
-func (s *Service) Sales(ctx context.Context, seller authclient.UserID, page database.Page) ([]Order, string, error) {
-	lines := s.db.NewSelect().Model((*OrderLine)(nil)).Column("order_id").Where("seller = ?", seller)
-	q := s.db.NewSelect().Where("id IN (?)", lines).Where("state IN (?)", bun.In([]State{Paid, Completed}))
-	all, next, err := database.Newest(ctx, q, page, "id", func(o Order) OrderID { return o.ID })
-	if err != nil {
-		return nil, "", fmt.Errorf("list sales: %w", err)
+// cursor of the next one; with a state only those with the seller's shipment in it. The
+// orders have the seller's lines only, and their total.
+func (s *Service) Sales(ctx context.Context, seller authclient.UserID, state ShipmentState, page database.Page) ([]Detail, string, error) {
+	mine := s.db.NewSelect().Model((*Shipment)(nil)).Column("order_id").Where("seller = ?", seller)
+	if state != "" {
+		mine.Where("state = ?", state)
 	}
-	if err := s.complete(ctx, all, seller); err != nil {
-		return nil, "", err
-	}
-	for i := range all {
-		all[i].Total = 0
-		for _, l := range all[i].Lines {
-			all[i].Total += l.Price * l.Quantity // a part of a total that fitted
-		}
-	}
-	return all, next, nil
+	return s.list(ctx, seller, s.db.NewSelect().Where("id IN (?)", mine), page)
 }
 
-// complete reads the lines of orders, with a seller that seller's only, and when they
-// were paid.
-func (s *Service) complete(ctx context.Context, orders []Order, seller authclient.UserID) error {
+// list is a page of the orders that q finds, as somebody may see them.
+func (s *Service) list(ctx context.Context, who authclient.UserID, q *bun.SelectQuery, page database.Page) ([]Detail, string, error) {
+	orders, next, err := database.Newest(ctx, q, page, "id", func(o Order) OrderID { return o.ID })
+	if err != nil {
+		return nil, "", fmt.Errorf("list orders: %w", err)
+	}
+	if err := s.complete(ctx, orders); err != nil {
+		return nil, "", err
+	}
+	all, err := s.details(ctx, who, orders)
+	return all, next, err
+}
+
+// complete reads the lines of orders, and when they were paid.
+func (s *Service) complete(ctx context.Context, orders []Order) error {
 	if len(orders) == 0 {
 		return nil
 	}
@@ -324,11 +324,7 @@ func (s *Service) complete(ctx context.Context, orders []Order, seller authclien
 		at[o.ID], ids[i] = i, o.ID
 	}
 	var lines []OrderLine
-	q := s.db.NewSelect().Model(&lines).Where("order_id IN (?)", bun.In(ids)).Order("order_id", "position")
-	if seller != "" {
-		q.Where("seller = ?", seller)
-	}
-	if err := q.Scan(ctx); err != nil {
+	if err := s.db.NewSelect().Model(&lines).Where("order_id IN (?)", bun.In(ids)).Order("order_id", "position").Scan(ctx); err != nil {
 		return fmt.Errorf("read lines of orders: %w", err)
 	}
 	for _, l := range lines {

@@ -178,10 +178,13 @@ func TestOneMoveWins(t *testing.T) {
 	})
 }
 
-// mend ends the holds of an order that a test moved without them.
+// mend does what belongs to the state of an order that a test moved without it.
 func (m *market) mend(o Order) {
 	m.t.Helper()
 	err := m.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		if err := m.addShipments(ctx, tx, o, m.state(o)); err != nil {
+			return err
+		}
 		return m.release(ctx, tx, o.ID, o.Lines, outcome[m.state(o)])
 	})
 	if err != nil {
@@ -399,7 +402,7 @@ func TestListsOfOrders(t *testing.T) {
 
 		var got []OrderID
 		for page := (database.Page{Limit: 2}); ; {
-			all, next, err := m.Sales(t.Context(), cara.ID, page)
+			all, next, err := m.Sales(t.Context(), cara.ID, "", page)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -35,17 +35,34 @@ type Payer interface {
 	Create(ctx context.Context, in payclient.NewPayment) (payclient.Payment, error)
 }
 
-// Payments asks pay what became of an order, with shop's own token; *payclient.Client
-// is one. After Close a payment is captured or closed, and stays so.
+// Payments asks pay what became of an order, and what shall become of its money, with shop's
+// own token; *payclient.Client is one. After Close a payment is captured or closed, and stays
+// so. Refund and Release have an id of ours: asking again is harmless.
 type Payments interface {
 	PaymentOf(ctx context.Context, order string) (payclient.Payment, error)
 	Close(ctx context.Context, order string) (payclient.Payment, error)
+	Refund(ctx context.Context, payment string, in payclient.NewRefund) (payclient.Refund, error)
+	Release(ctx context.Context, payment string, in payclient.NewRelease) (payclient.Release, error)
 }
 
 // Person is a user as others see them.
 type Person struct {
 	ID   authclient.UserID
 	Name string
+}
+
+// Terms are the times and limits to which buyers and sellers are held.
+type Terms struct {
+	ConfirmAfter time.Duration // from shipping until a shipment is received by itself
+	RefundWindow time.Duration // from receipt, in which a refund can be asked for
+	AnswerTime   time.Duration // for a seller to answer a request, which is granted then
+}
+
+// DefaultTerms are those of a market whose operator has set none.
+var DefaultTerms = Terms{
+	ConfirmAfter: 10 * 24 * time.Hour,
+	RefundWindow: 15 * 24 * time.Hour,
+	AnswerTime:   3 * 24 * time.Hour,
 }
 
 // Config is what a Service stands on.
@@ -58,7 +75,10 @@ type Config struct {
 	Payments Payments
 	Currency money.Currency
 	PayTime  time.Duration // how long an order may wait for its payment
+	Terms    Terms
 	Now      func() time.Time
+
+	Operators []authclient.UserID // decide what buyers and sellers can't agree on
 }
 
 // Service is the rules of the shop. It keeps nothing in memory between calls.
@@ -71,7 +91,10 @@ type Service struct {
 	payments Payments
 	currency money.Currency
 	payTime  time.Duration
+	terms    Terms
 	now      func() time.Time
+
+	operators []authclient.UserID
 }
 
 // New returns the shop of a migrated database.
@@ -85,7 +108,10 @@ func New(c Config) *Service {
 		payments: c.Payments,
 		currency: c.Currency,
 		payTime:  c.PayTime,
+		terms:    c.Terms,
 		now:      c.Now,
+
+		operators: c.Operators,
 	}
 	return s
 }

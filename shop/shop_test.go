@@ -27,6 +27,7 @@ var (
 	ann  = Person{"usr_ann", "Ann"}   // sells
 	bob  = Person{"usr_bob", "Bob"}   // buys
 	cara = Person{"usr_cara", "Cara"} // sells too
+	olga = Person{"usr_olga", "Olga"} // operates the market
 )
 
 // market is a shop with a pay that does as it is told.
@@ -67,7 +68,10 @@ func newMarket(t testing.TB, db *database.DB) *market {
 		Payments: m.pay,
 		Currency: money.CNY,
 		PayTime:  30 * time.Minute,
+		Terms:    DefaultTerms,
 		Now:      m.clock,
+
+		Operators: []authclient.UserID{olga.ID},
 	})
 	return m
 }

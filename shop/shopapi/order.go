@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 
+	"jishi/auth/authclient"
+	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/money"
 	"jishi/kit/ops"
@@ -117,7 +119,9 @@ func (a *api) orders(ctx context.Context, in *orderQuery) (*ordersReply, error) 
 	}
 	list := a.shop.Orders
 	if in.Role == "seller" {
-		list = a.shop.Sales
+		list = func(ctx context.Context, seller authclient.UserID, page database.Page) ([]shop.Detail, string, error) {
+			return a.shop.Sales(ctx, seller, "", page)
+		}
 	}
 	all, next, err := list(ctx, me.ID, pageOf(in.PageQuery))
 	if err != nil {
@@ -125,7 +129,7 @@ func (a *api) orders(ctx context.Context, in *orderQuery) (*ordersReply, error) 
 	}
 	out := &ordersReply{shopclient.Orders{Items: make([]shopclient.Order, len(all)), Next: next}}
 	for i, o := range all {
-		out.Body.Items[i] = a.orderDocument(o)
+		out.Body.Items[i] = a.orderDocument(o.Order)
 	}
 	return out, nil
 }

@@ -53,7 +53,7 @@ func serve(t *testing.T, db *database.DB) *server {
 	pay := shoptest.NewPay()
 	s := shop.New(shop.Config{
 		DB: db, Ledger: ledger.New(db, time.Now), Jobs: job.New(db, time.Now), Pictures: pictures,
-		Payer: pay, Payments: pay, Currency: money.CNY, PayTime: time.Hour, Now: time.Now,
+		Payer: pay, Payments: pay, Currency: money.CNY, PayTime: time.Hour, Terms: shop.DefaultTerms, Now: time.Now,
 	})
 	mux := http.NewServeMux()
 	Routes(mux, Config{Shop: s, BaseURL: base, User: func(ctx context.Context) shop.Person {

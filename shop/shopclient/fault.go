@@ -31,6 +31,21 @@ var (
 	ErrItems      = fault.New(fault.Invalid, "shop.items", "An order has 1 to 100 products, each of them once.").On("items")
 	ErrNoOrder    = fault.New(fault.NotFound, "shop.no_order", "You have no such order.")
 	ErrWrongState = fault.New(fault.Conflict, "shop.wrong_state", "The order's present state does not allow this.")
+
+	ErrNoShipment    = fault.New(fault.NotFound, "shop.no_shipment", "You have no such shipment.")
+	ErrShipmentState = fault.New(fault.Conflict, "shop.shipment_state", "The shipment's present state does not allow this.")
+	ErrCarrier       = fault.New(fault.Invalid, "shop.carrier", "A carrier's name has 1 to 60 characters, none of them invisible.").On("carrier")
+	ErrTracking      = fault.New(fault.Invalid, "shop.tracking", "A tracking number has 1 to 60 characters, none of them invisible.").On("tracking")
+
+	ErrNoRefund       = fault.New(fault.NotFound, "shop.no_refund", "There is no such refund of yours.")
+	ErrRefundState    = fault.New(fault.Conflict, "shop.refund_state", "The refund's present state does not allow this.")
+	ErrRefundOpen     = fault.New(fault.Conflict, "shop.refund_open", "A refund of this shipment waits for an answer; nothing else can be done with it meanwhile.")
+	ErrRefundWindow   = fault.New(fault.Conflict, "shop.refund_window", "The time to ask for a refund of this shipment is over.")
+	ErrRefundRequests = fault.New(fault.Conflict, "shop.refund_requests", "There have been as many requests for a refund of this shipment as there can be.")
+	ErrRefundAmount   = fault.New(fault.Invalid, "shop.refund_amount", "A refund is more than 0 and at most what is left of the shipment's amount.").On("amount")
+	ErrReason         = fault.New(fault.Invalid, "shop.reason", "A reason has 1 to 200 characters, none of them invisible.").On("reason")
+	ErrAnswer         = fault.New(fault.Invalid, "shop.answer", "Please say why, in 1 to 200 characters, none of them invisible.").On("answer")
+
 	// ErrUnpaid says that an order stands but is not paid yet; order is its id, and
 	// available, missing and checkout_url are what pay said.
 	ErrUnpaid = fault.New(fault.Unpaid, "shop.unpaid", "The order is placed, but there is too little money in the wallet to pay it.")

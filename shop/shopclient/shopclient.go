@@ -124,6 +124,47 @@ const (
 	Canceled  = "canceled"
 )
 
+// States of a shipment.
+const (
+	Waiting  = "waiting"
+	Shipped  = "shipped"
+	Received = "received"
+	Refunded = "refunded"
+)
+
+// States of a refund.
+const (
+	Asked     = "asked"
+	Granted   = "granted"
+	Refused   = "refused"
+	Appealed  = "appealed"
+	Denied    = "denied"
+	Withdrawn = "withdrawn"
+)
+
+// What the caller may do with an order, a shipment or a refund now; each is the last part of a
+// call's path.
+const (
+	ActPay      = "pay"
+	ActCancel   = "cancel"
+	ActShip     = "ship"
+	ActGiveBack = "give-back"
+	ActReceive  = "receive"
+	ActRefund   = "refunds"
+	ActGrant    = "grant"
+	ActRefuse   = "refuse"
+	ActWithdraw = "withdraw"
+	ActAppeal   = "appeal"
+	ActDecide   = "decide"
+)
+
+// Who did something.
+const (
+	ByBuyer    = "buyer"
+	BySeller   = "seller"
+	ByOperator = "operator"
+)
+
 // Order is a purchase, with everything as it was when it was placed.
 type Order struct {
 	ID        string       `json:"id" example:"ord_06f3kq0c8dv3t2mjh41m6r9s5g"`

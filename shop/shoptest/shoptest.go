@@ -4,6 +4,8 @@ package shoptest
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 
 	"jishi/kit/fault"
@@ -16,16 +18,20 @@ import (
 type Pay struct {
 	mu       sync.Mutex // guards all
 	payments map[string]payclient.Payment
+	done     map[string]money.Amount // refunds and releases by their ids
 	wallets  []payclient.Wallet
 
 	Poor    bool  // there is too little money
 	Before  error // failed and not done
 	After   error // failed but done
 	Creates int   // calls of Create that arrived
+	Broke   bool  // payees have spent what they were given
 }
 
 // NewPay is a pay in which everybody has enough money.
-func NewPay() *Pay { return &Pay{payments: map[string]payclient.Payment{}} }
+func NewPay() *Pay {
+	return &Pay{payments: map[string]payclient.Payment{}, done: map[string]money.Amount{}}
+}
 
 // Set changes its fields while others may call it.
 func (p *Pay) Set(change func(*Pay)) {
@@ -70,6 +76,7 @@ func (p *Pay) Create(_ context.Context, in payclient.NewPayment) (payclient.Paym
 	}
 	x = payclient.Payment{ID: "pay_" + in.Order, Order: in.Order, Parties: in.Parties, State: payclient.Open}
 	x.Amount.Currency, x.Captured.Currency = money.CNY, money.CNY
+	x.Refunded.Currency, x.Released.Currency = money.CNY, money.CNY
 	for _, party := range in.Parties {
 		x.Amount.Minor += party.Amount.Minor
 	}
@@ -120,6 +127,87 @@ func (p *Pay) Close(_ context.Context, order string) (payclient.Payment, error) 
 		return payclient.Payment{}, p.After
 	}
 	return x, nil
+}
+
+// Refund gives money back: out of escrow, or of what the payee was given.
+func (p *Pay) Refund(_ context.Context, payment string, in payclient.NewRefund) (payclient.Refund, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Before != nil {
+		return payclient.Refund{}, p.Before
+	}
+	r := payclient.Refund{ID: in.ID, Payment: payment, Payee: in.Payee, From: payclient.FromEscrow}
+	err := p.share(payment, in.ID, in.Payee, in.Amount, &r.Amount, func(x *payclient.Payment, party *payclient.Party, escrow, amount int64) error {
+		switch {
+		case amount <= escrow:
+		case escrow > 0 || amount > party.Released.Minor:
+			return payclient.ErrTooMuch
+		case p.Broke:
+			return payclient.ErrPayeeShort
+		default:
+			r.From = payclient.FromPayee
+			party.Released.Minor -= amount
+			x.Released.Minor -= amount
+		}
+		party.Refunded.Minor += amount
+		x.Refunded.Minor += amount
+		return nil
+	})
+	return r, err
+}
+
+// Release gives a payee their share out of escrow.
+func (p *Pay) Release(_ context.Context, payment string, in payclient.NewRelease) (payclient.Release, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Before != nil {
+		return payclient.Release{}, p.Before
+	}
+	r := payclient.Release{ID: in.ID, Payment: payment, Payee: in.Payee}
+	err := p.share(payment, in.ID, in.Payee, in.Amount, &r.Amount, func(x *payclient.Payment, party *payclient.Party, escrow, amount int64) error {
+		if amount > escrow {
+			return payclient.ErrTooMuch
+		}
+		party.Released.Minor += amount
+		x.Released.Minor += amount
+		return nil
+	})
+	return r, err
+}
+
+// share does something with a payee's share of a captured payment, once for an id. Sum is
+// what it is about, nil for all that is left in escrow; it is told in out.
+func (p *Pay) share(payment, id, payee string, sum *money.Input, out *money.Amount, do func(x *payclient.Payment, party *payclient.Party, escrow, amount int64) error) error {
+	order := strings.TrimPrefix(payment, "pay_")
+	x, ok := p.payments[order]
+	if !ok || x.State != payclient.Captured {
+		return payclient.ErrNotCaptured
+	}
+	i := slices.IndexFunc(x.Parties, func(party payclient.Party) bool { return party.Payee == payee })
+	if i < 0 {
+		return payclient.ErrNoParty
+	}
+	x.Parties = slices.Clone(x.Parties) // others hold the payment as it was
+	party := &x.Parties[i]
+	escrow := party.Amount.Minor - party.Refunded.Minor - party.Released.Minor
+	*out = money.Amount{Minor: escrow, Currency: money.CNY}
+	if sum != nil {
+		var err error
+		if *out, err = sum.In(money.CNY); err != nil {
+			return err
+		}
+	}
+	if before, again := p.done[id]; again {
+		if before != *out {
+			return payclient.ErrMismatch
+		}
+		return p.After
+	}
+	if err := do(&x, party, escrow, out.Minor); err != nil {
+		return err
+	}
+	p.payments[order], p.done[id] = x, *out
+	return p.After
 }
 
 // Wallets are those that CreateWallet made, whoever asks.

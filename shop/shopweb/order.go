@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/locale"
@@ -145,14 +146,16 @@ func (p *pages) orders(w http.ResponseWriter, r *http.Request) error {
 			Title: locale.T(ctx, "shop.sales.empty"), Text: locale.T(ctx, "shop.sales.empty.text"),
 			URL: here.Sell(), Action: locale.T(ctx, "shop.sell"),
 		}
-		list = p.shop.Sales
+		list = func(ctx context.Context, seller authclient.UserID, page database.Page) ([]shop.Detail, string, error) {
+			return p.shop.Sales(ctx, seller, "", page)
+		}
 	}
 	all, next, err := list(ctx, p.user(ctx).ID, database.Page{Cursor: q.Get("cursor")})
 	if err != nil {
 		return err
 	}
 	for _, o := range all {
-		v.Orders = append(v.Orders, orderViewOf(ctx, o))
+		v.Orders = append(v.Orders, orderViewOf(ctx, o.Order))
 	}
 	if next != "" {
 		q.Set("cursor", next)

@@ -68,7 +68,7 @@ func openOn(t *testing.T, db *database.DB) *site {
 	pay := shoptest.NewPay()
 	s := &site{t: t, pay: pay, shop: shop.New(shop.Config{
 		DB: db, Ledger: ledger.New(db, time.Now), Jobs: job.New(db, time.Now), Pictures: pictures,
-		Payer: pay, Payments: pay, Currency: money.CNY, PayTime: time.Hour, Now: time.Now,
+		Payer: pay, Payments: pay, Currency: money.CNY, PayTime: time.Hour, Terms: shop.DefaultTerms, Now: time.Now,
 	})}
 	user := func(ctx context.Context) shop.Person {
 		id, _ := ctx.Value(userKey{}).(string)
