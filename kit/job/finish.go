@@ -10,6 +10,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/crash"
 	"jishi/kit/database"
 )
 
@@ -27,6 +28,7 @@ func (q *Queue) finish(ctx context.Context, log *slog.Logger, first run, more <-
 	writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeFor)
 	defer cancel()
 	err := q.write(writing, runs)
+	crash.Point("job.finished")
 	for _, r := range runs {
 		q.runs[r.outcome].Add(1)
 		r.log(ctx, log, err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/crash"
 	"jishi/kit/database"
 )
 
@@ -103,6 +104,7 @@ func (q *Queue) claim(ctx context.Context, handlers map[string]Handler, n int) (
 	if err != nil {
 		return nil, fmt.Errorf("claim %d jobs: %w", len(due), err)
 	}
+	crash.Point("job.claimed")
 	if len(mine) < len(due) {
 		q.Wake() // others were faster; there may be more
 	}
@@ -169,6 +171,7 @@ func (q *Queue) run(ctx context.Context, h Handler, r row) run {
 	defer stop()
 
 	err := call(handling, h, r.job())
+	crash.Point("job.ran")
 	return run{row: r, err: err, cut: ctx.Err() != nil && errors.Is(err, context.Canceled), took: time.Since(began)}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,14 +22,32 @@ var build = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "jishi")
-	out, err := exec.Command("go", "build", "-o", path, "jishi/cmd/jishi").CombinedOutput()
+	path, err := compile(dir)
 	if err != nil {
 		_ = os.RemoveAll(dir)
+	}
+	return path, err
+})
+
+func compile(dir string, flags ...string) (string, error) {
+	path := filepath.Join(dir, "jishi")
+	out, err := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, []string{"jishi/cmd/jishi"})...).CombinedOutput()
+	if err != nil {
 		return "", fmt.Errorf("build the program: %w\n%s", err, out)
 	}
 	return path, nil
-})
+}
+
+// CrashBinary builds the program so that it dies where [crash.Variable] says; for
+// [Config.Binary].
+func CrashBinary(t testing.TB) string {
+	t.Helper()
+	path, err := compile(t.TempDir(), "-tags", "crash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // Binary is the path of the program, built once per test process.
 func Binary(t testing.TB) string {

@@ -20,6 +20,8 @@ type Config struct {
 	Databases map[string]string // addresses of the modules' databases, if the test chooses them
 	Data      string            // data directory of a market in one process; a new one when empty
 	Flags     []string          // more settings, for every process
+	Binary    string            // another program than the one that is built from this tree as it is
+	Env       []string          // more of the environment of processes, until [Market.StartAgain] has others
 }
 
 // Market is a running market.
@@ -27,6 +29,7 @@ type Market struct {
 	Shop, Pay, Auth string // base URLs without a trailing slash; one and the same unless split
 
 	binary string
+	env    []string
 	parts  []*part
 	common []string // settings of the modules' databases and addresses, for commands
 }
@@ -42,7 +45,10 @@ type part struct {
 // Start runs a market until the test is over. Then it must add up.
 func Start(t testing.TB, c Config) *Market {
 	t.Helper()
-	m := &Market{binary: Binary(t), parts: []*part{{modules: modules, data: cmp.Or(c.Data, t.TempDir())}}}
+	m := &Market{binary: c.Binary, env: c.Env, parts: []*part{{modules: modules, data: cmp.Or(c.Data, t.TempDir())}}}
+	if m.binary == "" {
+		m.binary = Binary(t)
+	}
 	if c.Split {
 		m.parts = nil
 		for _, name := range modules {
@@ -83,7 +89,7 @@ func (m *Market) run(t testing.TB, p *part) {
 	args := append([]string{"serve"}, p.modules...)
 	args = append(args, "--listen", p.address)
 	args = append(args, m.flags(p)...)
-	p.process = StartProcess(t, "serve "+strings.Join(p.modules, " "), p.address, args...)
+	p.process = startProcess(t, m.binary, m.env, "serve "+strings.Join(p.modules, " "), p.address, args...)
 }
 
 // flags are the settings of a process that commands about it need as well.
@@ -103,9 +109,11 @@ func (m *Market) Kill(t testing.TB, module string) {
 	m.part(module).process.Kill(t)
 }
 
-// StartAgain runs the process of a module again, at the same address.
-func (m *Market) StartAgain(t testing.TB, module string) {
+// StartAgain runs the process of a module again, at the same address; env is added to its
+// environment.
+func (m *Market) StartAgain(t testing.TB, module string, env ...string) {
 	t.Helper()
+	m.env = env
 	m.run(t, m.part(module))
 }
 

@@ -33,9 +33,14 @@ type Process struct {
 // StartProcess runs the program with args and waits until it listens at address.
 func StartProcess(t testing.TB, name, address string, args ...string) *Process {
 	t.Helper()
+	return startProcess(t, Binary(t), nil, name, address, args...)
+}
+
+func startProcess(t testing.TB, binary string, env []string, name, address string, args ...string) *Process {
+	t.Helper()
 	p := &Process{name: name, exited: make(chan struct{}), lines: &lines{}}
-	p.cmd = exec.Command(Binary(t), args...)
-	p.cmd.Env = environment()
+	p.cmd = exec.Command(binary, args...)
+	p.cmd.Env = append(environment(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.lines, p.lines
 	if err := p.start(); err != nil {
 		t.Fatalf("start %s: %v", name, err)
@@ -130,6 +135,29 @@ func (p *Process) Kill(t testing.TB) {
 	p.signal(t, syscall.SIGKILL)
 	<-p.exited
 	p.err = nil // as was asked for
+}
+
+// Dies waits until the process has been killed, by itself or by others, and tells whether it
+// was within that time. It is an error of the test if it ended in another way.
+func (p *Process) Dies(t testing.TB, within time.Duration) bool {
+	t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(within):
+		return false
+	}
+	status, ok := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !ok || status.Signal() != syscall.SIGKILL {
+		t.Errorf("%s ended with: %v", p.name, p.err)
+	}
+	p.err = nil // as was asked for
+	return true
+}
+
+// Signal sends one to the process, as SIGSTOP and SIGCONT.
+func (p *Process) Signal(t testing.TB, s syscall.Signal) {
+	t.Helper()
+	p.signal(t, s)
 }
 
 // signal goes to the whole group of the process.

@@ -1,0 +1,6 @@
+//go:build !crash
+
+package crash
+
+// Point is nothing.
+func Point(string) {}
