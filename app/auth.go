@@ -41,13 +41,21 @@ func (m *Market) clients() []auth.Client {
 
 // authService is the rules of auth over its migrated database.
 func (m *Market) authService(ctx context.Context) (*auth.Service, error) {
-	db, err := m.open(ctx, "auth", auth.Migrate)
+	c, err := m.authConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
+	return auth.New(c), nil
+}
+
+func (m *Market) authConfig(ctx context.Context) (auth.Config, error) {
+	db, err := m.open(ctx, "auth", auth.Migrate)
+	if err != nil {
+		return auth.Config{}, err
+	}
 	limits := auth.DefaultLimits
 	limits.FailuresPerUser = m.conf.LoginLimit
-	return auth.New(auth.Config{
+	return auth.Config{
 		DB:       db,
 		Sessions: session.New(db, session.Config{}),
 		Jobs:     m.queue("auth", db, time.Now),
@@ -57,7 +65,7 @@ func (m *Market) authService(ctx context.Context) (*auth.Service, error) {
 		Region:   m.conf.PhoneRegion,
 		Limits:   limits,
 		Notify:   oidc.Notifier(m.client()),
-	}), nil
+	}, nil
 }
 
 func (m *Market) mountAuth(ctx context.Context) error {

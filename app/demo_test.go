@@ -150,7 +150,7 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	var report bytes.Buffer
-	if err := Verify(t.Context(), c, conf.Modules, &report); err != nil {
+	if err := Verify(t.Context(), c, Scope{Modules: conf.Modules}, &report); err != nil {
 		t.Error(err, report.String())
 	}
 	m := open(t, c)
@@ -203,7 +203,7 @@ func TestDemoGoesOn(t *testing.T) {
 	if diff := cmp.Diff(demoCensus, count(t, open(t, c))); diff != "" {
 		t.Error(diff)
 	}
-	if err := Verify(t.Context(), c, conf.Modules, io.Discard); err != nil {
+	if err := Verify(t.Context(), c, Scope{Modules: conf.Modules}, io.Discard); err != nil {
 		t.Error(err)
 	}
 }

@@ -52,5 +52,6 @@ func (m *Market) mountPay(ctx context.Context) error {
 	payweb.Routes(mux, payweb.Config{Pay: s, User: authguard.User, Login: guard.Login})
 	mux.HandleFunc("/", web.NotFound)
 	m.mux.Handle("/pay/", guard.Load(mux))
+	m.keepSealed("pay", db)
 	return nil
 }

@@ -63,6 +63,7 @@ func (m *Market) mountShop(ctx context.Context) error {
 	mux.HandleFunc("/", web.NotFound)
 	m.mux.Handle("/", guard.Load(mux))
 
+	m.keepSealed("shop", db)
 	m.work = append(m.work, func(ctx context.Context) error { return s.Run(ctx, m.log) })
 	return nil
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"jishi/conf"
+	"jishi/ledger"
 )
 
 // Migrate brings the databases of modules to this version's schema.
@@ -38,16 +40,30 @@ func Token(ctx context.Context, c *conf.Config, user string, audiences []string,
 // ErrBroken says that an invariant does not hold.
 var ErrBroken = errors.New("the market does not add up")
 
+// Scope is what Verify looks at.
+type Scope struct {
+	Modules []string
+	Chain   bool              // also the chain of seals of each ledger
+	Heads   map[string]string // by module: a head of its chain that was written down, SEQ:HEX
+}
+
 // Verify checks every invariant in the databases of modules, with shop and pay also whether
-// they agree, and prints what it counted and each violation. It is exact on a market that
-// is at rest. With a violation the error is ErrBroken.
-func Verify(ctx context.Context, c *conf.Config, modules []string, out io.Writer) error {
+// they agree, and prints what it counted and each violation. It only reads, and what is
+// written meanwhile does no harm. With a violation the error is ErrBroken.
+func Verify(ctx context.Context, c *conf.Config, scope Scope, out io.Writer) error {
+	heads, err := scope.heads()
+	if err != nil {
+		return err
+	}
 	m, err := prepare(c, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	v := &verification{market: m, out: out}
-	err = v.run(ctx, modules)
+	err = v.run(ctx, scope.Modules)
+	if err == nil && (scope.Chain || len(heads) > 0) {
+		err = v.chains(ctx, heads)
+	}
 	if err := errors.Join(err, m.Close()); err != nil {
 		return err
 	}
@@ -57,4 +73,20 @@ func Verify(ctx context.Context, c *conf.Config, modules []string, out io.Writer
 	}
 	_, err = fmt.Fprintln(out, "all invariants hold")
 	return err
+}
+
+// heads reads them. One that would be compared with nothing is a mistake.
+func (s Scope) heads() (map[string]ledger.Head, error) {
+	heads := map[string]ledger.Head{}
+	for module, text := range s.Heads {
+		var h ledger.Head
+		if err := h.UnmarshalText([]byte(text)); err != nil {
+			return nil, fmt.Errorf("head of %s: %w", module, err)
+		}
+		if module == "auth" || !slices.Contains(s.Modules, module) {
+			return nil, fmt.Errorf("head of %s: no chain of that name is verified", module)
+		}
+		heads[module] = h
+	}
+	return heads, nil
 }

@@ -75,6 +75,23 @@ func (v *verification) run(ctx context.Context, modules []string) error {
 	return err
 }
 
+// chains checks the seals of the ledgers that were opened.
+func (v *verification) chains(ctx context.Context, heads map[string]ledger.Head) error {
+	for _, s := range v.market.stores {
+		n, err := v.market.chain(s.module, s.db).Verify(ctx, heads[s.module], func(invariant, id, found string) {
+			v.report(invariant, s.module+" "+id, found)
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.module, err)
+		}
+		_, err = fmt.Fprintf(v.out, "%s: %d transfers in %d seals, %d wait for one, head %s\n", s.module, n.Transfers, n.Seals, n.Unsealed, n.Head)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // exists refuses a database file that doesn't exist: opening would make it, and in an empty
 // one there is nothing to look at.
 func (m *Market) exists(module string) error {

@@ -113,7 +113,7 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out bytes.Buffer
-			err = Verify(t.Context(), conf, []string{"auth", "pay", "shop"}, &out)
+			err = Verify(t.Context(), conf, Scope{Modules: []string{"auth", "pay", "shop"}}, &out)
 			if name == "nothing" && (err != nil || !strings.Contains(out.String(), "shop and pay: 3 orders and 3 payments compared, 2 paid, 1 captured payments wait for their order\n")) {
 				t.Errorf("got %v\n%s", err, &out)
 			}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -15,6 +16,7 @@ import (
 // batch is groups being applied: what the database had, and what has been decided
 // since. It belongs to one transaction.
 type batch struct {
+	id       int64 // of its row, once it has one
 	at       database.Time
 	accounts map[AccountID]*accountRow   // guarded ones are locked
 	done     map[TransferID]*transferRow // by id: what exists, and what was decided
@@ -23,7 +25,8 @@ type batch struct {
 	touched  map[AccountID]struct{}      // guarded accounts to write
 }
 
-// load reads what groups concern, and locks the guarded accounts.
+// load reads the accounts that groups concern, and locks the guarded ones. What has been
+// done of the groups already is not read: see lookUp.
 func (l *Ledger) load(ctx context.Context, tx bun.Tx, groups []Group) (*batch, error) {
 	b := &batch{
 		at:      database.At(l.now()),
@@ -31,45 +34,62 @@ func (l *Ledger) load(ctx context.Context, tx bun.Tx, groups []Group) (*batch, e
 		ended:   map[TransferID]bool{},
 		touched: map[AccountID]struct{}{},
 	}
-	var ids, holds []TransferID
 	accounts := map[AccountID]struct{}{}
 	for _, g := range groups {
 		for _, t := range g {
-			ids = append(ids, t.ID)
 			accounts[t.Debit], accounts[t.Credit] = struct{}{}, struct{}{}
+		}
+	}
+	// Holds never change, so they are read before the locks: they name the accounts.
+	holds, err := readTransfers(ctx, tx.NewSelect(), "id", holdsOf(groups))
+	if err != nil {
+		return nil, err
+	}
+	for i := range holds {
+		accounts[holds[i].Debit], accounts[holds[i].Credit] = struct{}{}, struct{}{}
+		b.done[holds[i].ID] = &holds[i]
+	}
+	delete(accounts, "")
+	b.accounts, err = lockAccounts(ctx, tx, slices.Sorted(maps.Keys(accounts)))
+	return b, err
+}
+
+// lookUp reads what has been done of groups, and which of their holds have ended; found
+// tells whether there was anything. Under the locks that stays as it is.
+func (b *batch) lookUp(ctx context.Context, tx bun.Tx, groups []Group) (found bool, err error) {
+	var ids []TransferID
+	for _, g := range groups {
+		for _, t := range g {
+			ids = append(ids, t.ID)
+		}
+	}
+	rows, err := readTransfers(ctx, tx.NewSelect(), "id", ids)
+	if err != nil {
+		return false, err
+	}
+	for i := range rows {
+		b.done[rows[i].ID] = &rows[i]
+	}
+	ends, err := readTransfers(ctx, tx.NewSelect(), "hold_id", holdsOf(groups))
+	if err != nil {
+		return false, err
+	}
+	for _, e := range ends {
+		b.ended[e.HoldID] = true
+	}
+	return len(rows)+len(ends) > 0, nil
+}
+
+func holdsOf(groups []Group) []TransferID {
+	var holds []TransferID
+	for _, g := range groups {
+		for _, t := range g {
 			if t.Hold != "" {
 				holds = append(holds, t.Hold)
 			}
 		}
 	}
-	// Holds never change, so they are read before the locks: they name the accounts.
-	rows, err := readTransfers(ctx, tx.NewSelect(), "id", holds)
-	if err != nil {
-		return nil, err
-	}
-	for i := range rows {
-		accounts[rows[i].Debit], accounts[rows[i].Credit] = struct{}{}, struct{}{}
-		b.done[rows[i].ID] = &rows[i]
-	}
-	delete(accounts, "")
-	if b.accounts, err = lockAccounts(ctx, tx, slices.Sorted(maps.Keys(accounts))); err != nil {
-		return nil, err
-	}
-	// Under the locks, what is there of these transfers stays what it is.
-	if rows, err = readTransfers(ctx, tx.NewSelect(), "id", ids); err != nil {
-		return nil, err
-	}
-	for i := range rows {
-		b.done[rows[i].ID] = &rows[i]
-	}
-	ends, err := readTransfers(ctx, tx.NewSelect(), "hold_id", holds)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range ends {
-		b.ended[e.HoldID] = true
-	}
-	return b, nil
+	return holds
 }
 
 // lockAccounts reads accounts and locks the guarded ones, in the order of their ids, so
@@ -89,8 +109,20 @@ func lockAccounts(ctx context.Context, tx bun.Tx, ids []AccountID) (map[AccountI
 	return found, nil
 }
 
+// applyAll does groups in memory, and gives the refusal of each, or nil.
+func (b *batch) applyAll(groups []Group) []error {
+	refusals := make([]error, len(groups))
+	for i, g := range groups {
+		refusals[i] = b.apply(g)
+	}
+	return refusals
+}
+
 // apply does a group in memory, or leaves everything as it was.
 func (b *batch) apply(g Group) error {
+	if len(g) == 1 {
+		return b.transfer(g[0]) // which refuses before it changes anything
+	}
 	undo := b.savepoint(g)
 	for _, t := range g {
 		if err := b.transfer(t); err != nil {
@@ -216,12 +248,15 @@ func (r *transferRow) same(other *transferRow) error {
 
 // check refuses what can't be done whatever the balances are.
 func check(r *transferRow, debit, credit *accountRow) error {
-	for id, a := range map[AccountID]*accountRow{r.Debit: debit, r.Credit: credit} {
-		if a == nil {
-			return ErrNoAccount.With("account", string(id))
+	for _, side := range [2]struct {
+		id AccountID
+		a  *accountRow
+	}{{r.Debit, debit}, {r.Credit, credit}} {
+		if side.a == nil {
+			return ErrNoAccount.With("account", string(side.id))
 		}
-		if a.Unit != r.Unit {
-			return ErrTransfer.Because(fmt.Errorf("transfer %s of %s: account %s is in %s", r.ID, r.Unit, id, a.Unit))
+		if side.a.Unit != r.Unit {
+			return ErrTransfer.Because(fmt.Errorf("transfer %s of %s: account %s is in %s", r.ID, r.Unit, side.id, side.a.Unit))
 		}
 	}
 	switch r.Kind {
@@ -257,8 +292,8 @@ func (b *batch) number(a *accountRow) (seq, posted, held *int64) {
 	}
 	a.Version++
 	b.touched[a.ID] = struct{}{}
-	s, p, h := a.Version, a.Posted, a.Held
-	return &s, &p, &h
+	n := &[3]int64{a.Version, a.Posted, a.Held}
+	return &n[0], &n[1], &n[2]
 }
 
 // write stores what was decided: one statement per table.
@@ -271,7 +306,7 @@ func (b *batch) write(ctx context.Context, tx bun.Tx) error {
 	}
 	_, err := tx.NewInsert().Model(&b.wrote).Exec(ctx)
 	if database.Taken(err) {
-		return fmt.Errorf("%w: %w", errRace, err)
+		return errors.Join(err, b.unregister(ctx, tx)) // the transaction may go on without it
 	}
 	if err != nil {
 		return fmt.Errorf("write %d transfers: %w", len(b.wrote), err)

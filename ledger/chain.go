@@ -46,8 +46,8 @@ func (c *Chain) Verify(ctx context.Context, known Head, report Report) (ChainChe
 	if err := v.strays(ctx); err != nil {
 		return v.done, err
 	}
-	var err error
-	v.done.Unsealed, err = c.ledger.Backlog(ctx)
+	backlog, err := c.ledger.Backlog(ctx)
+	v.done.Unsealed = backlog.Transfers
 	return v.done, err
 }
 

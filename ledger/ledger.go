@@ -30,6 +30,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/commit"
 	"jishi/kit/database"
 	"jishi/kit/fault"
 )
@@ -103,13 +104,18 @@ var (
 
 // Ledger is the accounts and transfers of one database.
 type Ledger struct {
-	db  *database.DB
-	now func() time.Time
+	db    *database.DB
+	now   func() time.Time
+	posts *commit.Committer[Group, error]
 }
 
 // New returns the ledger of a migrated database.
 func New(db *database.DB, now func() time.Time) *Ledger {
-	return &Ledger{db: db, now: now}
+	l := &Ledger{db: db, now: now}
+	l.posts = commit.New(db, func(ctx context.Context, tx bun.Tx, batch []Group) ([]error, error) {
+		return l.Apply(ctx, tx, batch...)
+	}, nil)
+	return l
 }
 
 // Migrate makes the tables.
@@ -145,23 +151,21 @@ func (l *Ledger) Open(ctx context.Context, tx bun.Tx, accounts ...Account) error
 	return nil
 }
 
-// Post does a group in a transaction of its own. A refusal is the error.
+// postTries is how often a group is sent that may have been done.
+const postTries = 3
+
+// Post does a group together with those of others that wait at the same time; it is on
+// disk when Post returns. A refusal is the error.
 func (l *Ledger) Post(ctx context.Context, g Group) error {
-	var refusals []error
-	run := func() error {
-		return l.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) (err error) {
-			refusals, err = l.Apply(ctx, tx, g)
-			return err
-		})
+	var refusal, err error
+	for range postTries {
+		refusal, err = l.posts.Do(ctx, g)
+		// Whoever did it, or whatever became of the commit: sending it again finds it done.
+		if !errors.Is(err, errRace) && !errors.Is(err, database.ErrUnknown) {
+			break
+		}
 	}
-	err := run()
-	if errors.Is(err, errRace) {
-		err = run() // the other one is there now, so this finds it
-	}
-	if err != nil {
-		return err
-	}
-	return refusals[0]
+	return errors.Join(err, refusal)
 }
 
 // Apply does groups, one after the other, inside the caller's transaction; a caller
@@ -177,12 +181,39 @@ func (l *Ledger) Apply(ctx context.Context, tx bun.Tx, groups ...Group) ([]error
 	if err != nil {
 		return nil, err
 	}
-	refusals := make([]error, len(groups))
-	for i, g := range groups {
-		refusals[i] = b.apply(g)
+	// Ids are nearly always new, so they are looked up only when something speaks against
+	// it: a refusal (what was done is not refused), or a unique key.
+	refusals := b.applyAll(groups)
+	again, err := b.lookUp(ctx, tx, refused(groups, refusals))
+	if err != nil {
+		return nil, err
 	}
-	if err := b.write(ctx, tx); err != nil {
+	if !again {
+		if err := b.write(ctx, tx); !database.Taken(err) {
+			return refusals, err
+		}
+	}
+	if b, err = l.load(ctx, tx, groups); err != nil {
+		return nil, err
+	}
+	if _, err := b.lookUp(ctx, tx, groups); err != nil {
+		return nil, err
+	}
+	refusals = b.applyAll(groups)
+	if err := b.write(ctx, tx); database.Taken(err) {
+		return nil, fmt.Errorf("%w: %w", errRace, err)
+	} else if err != nil {
 		return nil, err
 	}
 	return refusals, nil
+}
+
+func refused(groups []Group, refusals []error) []Group {
+	var some []Group
+	for i, g := range groups {
+		if refusals[i] != nil {
+			some = append(some, g)
+		}
+	}
+	return some
 }

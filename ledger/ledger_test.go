@@ -44,7 +44,7 @@ func wantSound(t *testing.T, l *Ledger) {
 	}
 }
 
-func open(t *testing.T, l *Ledger, accounts ...Account) {
+func open(t testing.TB, l *Ledger, accounts ...Account) {
 	t.Helper()
 	err := l.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return l.Open(ctx, tx, accounts...) })
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -37,8 +38,17 @@ func (b *batch) register(ctx context.Context, tx bun.Tx) error {
 	if _, err := tx.NewInsert().Model(r).Exec(ctx); err != nil {
 		return fmt.Errorf("register a batch of %d transfers: %w", r.Size, err)
 	}
+	b.id = r.ID
 	for _, t := range b.wrote {
 		t.Batch = r.ID
+	}
+	return nil
+}
+
+// unregister takes the number back: nothing was written under it.
+func (b *batch) unregister(ctx context.Context, tx bun.Tx) error {
+	if _, err := tx.NewDelete().Model((*batchRow)(nil)).Where("id = ?", b.id).Exec(ctx); err != nil {
+		return fmt.Errorf("take back batch %d: %w", b.id, err)
 	}
 	return nil
 }
@@ -220,14 +230,23 @@ func (l *Ledger) head(ctx context.Context) (Head, error) {
 	return rows[0].head(), nil
 }
 
-// Backlog is how many transfers have no seal yet.
-func (l *Ledger) Backlog(ctx context.Context) (int64, error) {
-	var n int64
-	err := l.db.NewSelect().Model((*batchRow)(nil)).ColumnExpr("COALESCE(SUM(size), 0)").Where("seal IS NULL").Scan(ctx, &n)
-	if err != nil {
-		return 0, fmt.Errorf("count transfers without a seal: %w", err)
+// Backlog is what has no seal yet.
+type Backlog struct {
+	Transfers int64
+	Oldest    time.Time // when the first of them was written; zero where nothing waits
+}
+
+// Backlog tells how far the seals are behind.
+func (l *Ledger) Backlog(ctx context.Context) (Backlog, error) {
+	var row struct {
+		Transfers int64
+		Oldest    database.Time
 	}
-	return n, nil
+	err := l.db.NewSelect().Model((*batchRow)(nil)).ColumnExpr("COALESCE(SUM(size), 0) AS transfers, MIN(at) AS oldest").Where("seal IS NULL").Scan(ctx, &row)
+	if err != nil {
+		return Backlog{}, fmt.Errorf("count transfers without a seal: %w", err)
+	}
+	return Backlog{row.Transfers, row.Oldest.Time}, nil
 }
 
 func (s *sealRow) head() Head { return Head{s.Seq, s.MAC} }

@@ -73,8 +73,8 @@ func TestSealing(t *testing.T) {
 		want(t, l, "escrow", 20, 0)
 		second := seal(t, l)
 		want(t, l, "escrow", 20, 0)
-		if n, err := l.Backlog(t.Context()); err != nil || n != 0 {
-			t.Errorf("%d wait for a seal, %v", n, err)
+		if b, err := l.Backlog(t.Context()); err != nil || b != (Backlog{}) {
+			t.Errorf("%+v waits for a seal, %v", b, err)
 		}
 		for _, h := range []Head{first.Head, second.Head} {
 			var parsed Head

@@ -53,26 +53,38 @@ type bench struct {
 func each(t *testing.T, fn func(t *testing.T, b *bench)) {
 	t.Helper()
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
-		clock := &clock{at: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
-		c := pay.Config{
-			DB: db, Ledger: ledger.New(db, clock.now), Now: clock.now, Currency: money.CNY, Provider: pay.Sandbox{},
-			BaseURL: "http://pay.test", Returns: map[string]string{"shop": "http://shop.test/orders/{order}/return"},
-		}
-		b := &bench{pay.New(c), db, c, clock}
-		if err := b.Prepare(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		b := newBench(t, db)
 		fn(t, b)
-		var broken []string
-		if _, err := b.Check(t.Context(), func(invariant, id, found string) {
-			broken = append(broken, invariant+": "+id+": "+found)
-		}); err != nil {
-			t.Errorf("check: %v", err)
-		}
-		for _, problem := range broken {
-			t.Errorf("invariant: %s", problem)
-		}
+		b.verify(t)
 	}, pay.Migrate)
+}
+
+func newBench(t *testing.T, db *database.DB) *bench {
+	t.Helper()
+	clock := &clock{at: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
+	c := pay.Config{
+		DB: db, Ledger: ledger.New(db, clock.now), Now: clock.now, Currency: money.CNY, Provider: pay.Sandbox{},
+		BaseURL: "http://pay.test", Returns: map[string]string{"shop": "http://shop.test/orders/{order}/return"},
+	}
+	b := &bench{pay.New(c), db, c, clock}
+	if err := b.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// verify checks every invariant.
+func (b *bench) verify(t *testing.T) {
+	t.Helper()
+	var broken []string
+	if _, err := b.Check(t.Context(), func(invariant, id, found string) {
+		broken = append(broken, invariant+": "+id+": "+found)
+	}); err != nil {
+		t.Errorf("check: %v", err)
+	}
+	for _, problem := range broken {
+		t.Errorf("invariant: %s", problem)
+	}
 }
 
 // wallet makes a wallet with that much in it.

@@ -27,6 +27,7 @@ type cli struct {
 	Token   tokenCmd   `cmd:"" help:"Print a bearer token of a user, for scripts."`
 	Verify  verifyCmd  `cmd:"" help:"Check that money, stock and orders add up."`
 	Jobs    jobsCmd    `cmd:"" help:"List background work, and retry what was given up."`
+	Load    loadCmd    `cmd:"" help:"Drive a running market as many buyers do, and say how it did."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
 

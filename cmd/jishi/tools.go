@@ -47,6 +47,9 @@ func (t *tokenCmd) Run(ctx context.Context, c *conf.Config, term terminal) error
 
 type verifyCmd struct {
 	Modules []string `arg:"" optional:"" enum:"auth,pay,shop" help:"pay, shop; all when none is named."`
+	Chain   bool     `help:"Also read the seals, which show what was changed behind the market's back."`
+
+	Head map[string]string `help:"Heads of the chains as the log had them: a cut off end shows. Implies --chain." placeholder:"MODULE=SEQ:HEX"`
 }
 
 // Run checks the invariants; a broken one is an error.
@@ -55,7 +58,7 @@ func (v *verifyCmd) Run(ctx context.Context, c *conf.Config, term terminal) erro
 	if len(modules) == 0 {
 		modules = conf.Modules
 	}
-	return app.Verify(ctx, c, modules, term.out)
+	return app.Verify(ctx, c, app.Scope{Modules: modules, Chain: v.Chain, Heads: v.Head}, term.out)
 }
 
 type versionCmd struct{}

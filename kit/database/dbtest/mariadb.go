@@ -109,7 +109,7 @@ func install(dir string) (*mariadb, error) {
 
 // common is what installing and running have to agree on.
 func (s *mariadb) common() []string {
-	args := []string{"--no-defaults", "--datadir=" + filepath.Join(s.dir, "data"), "--innodb-log-file-size=16M"}
+	args := []string{"--no-defaults", "--datadir=" + filepath.Join(s.dir, "data"), "--innodb-log-file-size=128M"}
 	if os.Getuid() == 0 {
 		args = append(args, "--user=root") // it refuses to be root unless told
 	}
@@ -147,7 +147,7 @@ func (s *mariadb) start(remove string) error {
 		// With io_uring writes of a killed server can land after its successor has begun to
 		// recover: one restart in about fifty then found a corrupt page.
 		"--innodb-use-native-aio=0",
-		"--innodb-buffer-pool-size=64M",
+		"--innodb-buffer-pool-size=256M",
 		"--performance-schema=OFF",
 		"--skip-name-resolve",
 		"--max-connections=1000",

@@ -1,0 +1,173 @@
+package load
+
+import (
+	"bufio"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Percentiles are at most a hundredth above what sorting gives, and never below.
+func TestHistogram(t *testing.T) {
+	var h histogram
+	var all []time.Duration
+	for range 10_000 {
+		d := time.Duration(rand.ExpFloat64() * float64(20*time.Millisecond)).Truncate(time.Microsecond)
+		all = append(all, d)
+		h.add(d)
+	}
+	slices.Sort(all)
+	got := h.latency()
+	for share, got := range map[float64]float64{0.5: got.P50, 0.95: got.P95, 0.99: got.P99, 0.999: got.P999, 1: got.Max} {
+		want := all[int(share*float64(len(all)))-1].Seconds() * 1000
+		if got < want || got > want*1.01 {
+			t.Errorf("p%g is %g ms, want %g", 100*share, got, want)
+		}
+	}
+	for v := int64(1); v < 1<<longest; v = v*17/16 + 1 {
+		if b := bucket(v); above(b) < v || above(b-1) >= v {
+			t.Errorf("%d is in the bucket from %d to %d", v, above(b-1)+1, above(b))
+		}
+	}
+}
+
+// The connection reads whatever a Go server sends, and gets a new one where it has to.
+func TestReplies(t *testing.T) {
+	long := strings.Repeat("0123456789", 1000)
+	mux := http.NewServeMux()
+	mux.HandleFunc("/length", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "short") })
+	mux.HandleFunc("/chunks", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, long) })
+	mux.HandleFunc("/nothing", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(204) })
+	mux.HandleFunc("/last", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(409)
+		fmt.Fprint(w, `{"code":"shop.sold_out"}`)
+	})
+	mux.HandleFunc("/gone", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	c := &conn{address: server.Listener.Addr().String()}
+	defer c.close()
+	for _, x := range []struct {
+		path, body string
+		status     int
+		err        error
+	}{
+		{"/length", "short", 200, nil},
+		{"/chunks", long, 200, nil},
+		{"/nothing", "", 204, nil},
+		{"/length", "short", 200, nil},
+		{"/last", `{"code":"shop.sold_out"}`, 409, nil},
+		{"/gone", "", 0, errNoReply},
+		{"/length", "short", 200, nil},
+	} {
+		a := action{line: "GET " + x.path}
+		r, err := c.do(a.write(nil, "host", "", "", ""))
+		if r.status != x.status || string(r.body) != x.body || err != x.err {
+			t.Errorf("%s: got %d %q %v, want %d and %v", x.path, r.status, r.body, err, x.status, x.err)
+		}
+	}
+	server.Close()
+	if _, err := c.do([]byte("GET / HTTP/1.1\r\n\r\n")); err != errNoReply {
+		t.Errorf("a server that went: got %v, want %v", err, errNoReply)
+	}
+	if _, err := c.do([]byte("GET / HTTP/1.1\r\n\r\n")); err != errUnsent {
+		t.Errorf("no server: got %v, want %v", err, errUnsent)
+	}
+}
+
+// Of a market that stalls for a second, a schedule of ten a second shows ten requests that
+// were late by up to that second; who only asks after each answer sees one.
+func TestAStallIsChargedToAllWhoWaited(t *testing.T) {
+	for name, x := range map[string]struct {
+		rate float64
+		late int64
+	}{"open loop": {10, 10}, "closed loop": {0, 1}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				go stall(theirs, time.Second)
+				d := &driver{world: &world{tokens: make([]string, 1), products: make([]string, 1)}, tally: newTally()}
+				d.mix, _ = newMix(map[string]int{"list": 1})
+				d.clients = []*client{{driver: d, conn: &conn{net: ours, in: bufio.NewReader(ours)}}}
+				d.run(t.Context(), phase{count: 20, rate: x.rate, buyers: 1})
+				if n := d.tally.times.count(); n != 20 {
+					t.Errorf("%d requests, want 20", n)
+				}
+				var late int64
+				for i := bucket(50_000); i < buckets; i++ {
+					late += d.tally.times.counts[i].Load()
+				}
+				if late != x.late || d.tally.times.latency().Max != 1000 {
+					t.Errorf("%d were late, by up to %v ms; want %d by up to 1000", late, d.tally.times.latency().Max, x.late)
+				}
+				_ = ours.Close()
+			})
+		})
+	}
+}
+
+// stall answers the first request after a while and all others at once.
+func stall(c net.Conn, first time.Duration) {
+	in := bufio.NewReader(c)
+	for {
+		if _, err := http.ReadRequest(in); err != nil {
+			return
+		}
+		time.Sleep(first)
+		first = 0
+		_, _ = fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	}
+}
+
+// What an answer to a purchase means.
+func TestOutcomes(t *testing.T) {
+	for want, answers := range map[outcome][]reply{
+		paid:    {{201, []byte(`{"id":"ord_1","state":"paid"}`)}},
+		unpaid:  {{201, []byte(`{"id":"ord_1","state":"pending"}`)}, {402, []byte(`{"code":"shop.unpaid"}`)}},
+		soldOut: {{409, []byte(`{"available":0,"code":"shop.sold_out","detail":"…"}`)}},
+		refused: {{503, []byte(`{"code":"busy"}`)}, {409, []byte(`{"code":"shop.unavailable"}`)}, {429, nil}},
+		unknown: {{504, []byte(`{"code":"unknown"}`)}, {500, nil}},
+	} {
+		for _, r := range answers {
+			if got := outcomeOf(r, nil); got != want {
+				t.Errorf("%d %s: got %d, want %d", r.status, r.body, got, want)
+			}
+		}
+	}
+	if got := outcomeOf(reply{}, errUnsent); got != refused {
+		t.Errorf("a request that never left: got %d, want %d", got, refused)
+	}
+	if got := outcomeOf(reply{}, errNoReply); got != unknown {
+		t.Errorf("no reply: got %d, want %d", got, unknown)
+	}
+}
+
+// More or fewer pieces than were paid is broken; those that wait for money may be either.
+func TestCompare(t *testing.T) {
+	for _, x := range []struct {
+		orders Orders
+		after  int64
+		sound  bool
+	}{
+		{Orders{Paid: 3}, 7, true},
+		{Orders{Paid: 3}, 8, false},
+		{Orders{Paid: 3}, 6, false},
+		{Orders{Paid: 3, Unpaid: 1, Unknown: 1}, 7, true},
+		{Orders{Paid: 3, Unpaid: 1, Unknown: 1}, 5, true},
+		{Orders{Paid: 3, Unpaid: 1, Unknown: 1}, 4, false},
+		{Orders{Paid: 11}, -1, false},
+	} {
+		r := Result{Orders: x.orders, Stock: Stock{Before: 10, After: x.after}}
+		if broken := r.compare(); (broken == "") != x.sound {
+			t.Errorf("%+v, %d left: %q", x.orders, x.after, broken)
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package dbtest
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Faulty is a way to a MariaDB on which happens what can happen to a transaction: at a
+// rate, drawn by a seed, a statement is answered by one of the errors that mean "run again"
+// of MySQL, MariaDB and TiDB, or the connection is lost, before COMMIT or in it. It speaks
+// just enough of the protocol, so that the real driver meets the faults and the program
+// knows nothing of them.
+type Faulty struct {
+	URL string // of the database on this way
+
+	server string
+	rate   float64
+	quiet  atomic.Bool
+
+	mu     sync.Mutex
+	rand   *rand.Rand     // guarded by mu
+	counts map[string]int // guarded by mu; faults by name
+}
+
+// NewFaulty is a way to the database at url; rate is the part of statements that fail.
+func NewFaulty(tb testing.TB, address string, seed uint64, rate float64) *Faulty {
+	tb.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f := &Faulty{server: u.Host, rate: rate, rand: rand.New(rand.NewPCG(seed, 0)), counts: map[string]int{}}
+	u.Host = l.Addr().String()
+	f.URL = u.String()
+	var connections sync.WaitGroup
+	connections.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			connections.Go(func() { f.serve(client) })
+		}
+	})
+	tb.Cleanup(func() { // after the databases that use it are closed
+		_ = l.Close()
+		connections.Wait()
+	})
+	return f
+}
+
+// Quiet ends the faults, so that what they left behind can be looked at.
+func (f *Faulty) Quiet() { f.quiet.Store(true) }
+
+// Counts are the faults so far, by their names.
+func (f *Faulty) Counts() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	counts := map[string]int{}
+	for name, n := range f.counts {
+		counts[name] = n
+	}
+	return counts
+}
+
+// fault is what can happen to a statement.
+type fault struct {
+	name string
+	// code is the error that the server would give; 0 is a lost connection.
+	code uint16
+	// instead is done in place of the statement: what the server would do as well.
+	instead string
+	// deliver has a COMMIT done whose reply is lost.
+	deliver bool
+}
+
+const rollback = "ROLLBACK"
+
+// InnoDB takes back the transaction with 1213, and only the statement with 1205 and 1020.
+var (
+	anywhere = []fault{
+		{"1213 deadlock", 1213, rollback, false},
+		{"1205 lock wait timeout", 1205, "DO 0", false},
+		{"1020 record has changed", 1020, "DO 0", false},
+		{"TiDB 9007 write conflict", 9007, rollback, false},
+		{"TiDB 8002 for update", 8002, rollback, false},
+		{"lost before COMMIT", 0, "", false},
+	}
+	inCommit = []fault{
+		{"TiDB 9007 in COMMIT", 9007, rollback, false},
+		{"TiDB 8022 in COMMIT", 8022, rollback, false},
+		{"TiDB 8028 in COMMIT", 8028, rollback, false},
+		{"lost in COMMIT, not done", 0, "", false},
+		{"lost in COMMIT, but done", 0, "", true},
+	}
+)
+
+// FaultNames are those that [Faulty.Counts] can have.
+func FaultNames() []string {
+	var names []string
+	for _, f := range append(anywhere, inCommit...) {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// commit is so much rarer than other statements that its faults come more often, to be of
+// about the same number.
+const commitWeight = 4
+
+// draw says what happens to a statement; nil is nothing.
+func (f *Faulty) draw(statement []byte) *fault {
+	faults, rate := anywhere, f.rate
+	switch {
+	case f.quiet.Load():
+		return nil
+	case string(statement) == "COMMIT":
+		faults, rate = inCommit, min(f.rate*commitWeight, 0.5)
+	case string(statement) == rollback, len(statement) > 3 && string(statement[:3]) == "SET":
+		return nil // of the driver itself; a failure there is as if the connection were lost
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.rand.Float64() >= rate {
+		return nil
+	}
+	what := &faults[f.rand.IntN(len(faults))]
+	f.counts[what.name]++
+	return what
+}
+
+// query is the first byte of a packet that has a statement.
+const query = 3
+
+func (f *Faulty) serve(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("tcp", f.server)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	// replace is the fault whose packet goes to the client in place of the server's next one.
+	// It is set while the server has nothing to say, and asked when it says something.
+	var replace atomic.Pointer[fault]
+	var replies sync.WaitGroup
+	replies.Go(func() {
+		defer client.Close()
+		for {
+			packet, err := readPacket(server)
+			if err != nil {
+				return
+			}
+			if what := replace.Swap(nil); what != nil {
+				if what.code == 0 {
+					return
+				}
+				packet = errorPacket(what)
+			}
+			if _, err := client.Write(packet); err != nil {
+				return
+			}
+		}
+	})
+	defer replies.Wait()
+	defer server.Close()
+	for {
+		packet, err := readPacket(client)
+		if err != nil {
+			return
+		}
+		if len(packet) > 5 && packet[4] == query {
+			if what := f.draw(packet[5:]); what != nil {
+				if what.code == 0 && !what.deliver {
+					return
+				}
+				replace.Store(what)
+				if what.instead != "" {
+					packet = statementPacket(what.instead)
+				}
+			}
+		}
+		if _, err := server.Write(packet); err != nil {
+			return
+		}
+	}
+}
+
+// A packet begins with three bytes of length and one that counts; see
+// https://mariadb.com/kb/en/0-packet/
+const header = 4
+
+func readPacket(from io.Reader) ([]byte, error) {
+	packet := make([]byte, header)
+	if _, err := io.ReadFull(from, packet); err != nil {
+		return nil, err
+	}
+	length := int(packet[0]) | int(packet[1])<<8 | int(packet[2])<<16
+	if length == 1<<24-1 {
+		return nil, errors.New("a statement that long is in several packets, which isn't foreseen here")
+	}
+	packet = append(packet, make([]byte, length)...)
+	_, err := io.ReadFull(from, packet[header:])
+	return packet, err
+}
+
+func packetOf(count byte, payload []byte) []byte {
+	n := len(payload)
+	return append([]byte{byte(n), byte(n >> 8), byte(n >> 16), count}, payload...)
+}
+
+func statementPacket(statement string) []byte {
+	return packetOf(0, append([]byte{query}, statement...))
+}
+
+func errorPacket(what *fault) []byte {
+	payload := binary.LittleEndian.AppendUint16([]byte{0xff}, what.code)
+	return packetOf(1, append(payload, "#HY000"+what.name...))
+}

@@ -1,0 +1,169 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"jishi/kit/database/dbtest"
+	"jishi/kit/linktest"
+)
+
+// shortLong is the form of a test that was asked for.
+func shortLong[T any](short, inLong T) T {
+	if long() {
+		return inLong
+	}
+	return short
+}
+
+// Money is exact while statements and commits fail in every way that is known of servers.
+func TestBankUnderFaults(t *testing.T) {
+	for seed := range shortLong(uint64(2), 100) {
+		rate := 0.01 + 0.09*rand.New(rand.NewPCG(seed, 1)).Float64()
+		t.Run(fmt.Sprintf("seed %d, %.3f", seed, rate), func(t *testing.T) {
+			address := dbtest.MariaDB(t)
+			l := New(dbtest.Open(t, address, Migrate), time.Now)
+			openBank(t, l)
+			way := dbtest.NewFaulty(t, address, seed, rate)
+			through := New(dbtest.Open(t, way.URL), time.Now)
+
+			ctx, cancel := context.WithTimeout(t.Context(), shortLong(2*time.Second, 10*time.Second))
+			defer cancel()
+			m := newMoves()
+			var wg sync.WaitGroup
+			for w := range 16 {
+				wg.Go(func() {
+					if err := work(ctx, through, fmt.Sprint("w", w), m.ask, m.end); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Go(func() { audit(ctx, t, l) })
+			wg.Wait()
+			m.settleAll(t, l)
+			t.Logf("faults: %v", way.Counts())
+		})
+	}
+}
+
+// bank is replicas at work, behind a link to the database.
+type bank struct {
+	address  string // of the database, through the link
+	link     *linktest.Link
+	workers  int
+	moves    *moves
+	replicas []*replica
+}
+
+// lockWait is for how many seconds the server lets a transaction wait for a row.
+const lockWait = 1
+
+// troubles are what happens to replicas while they move money: one round of each.
+var troubles = []struct {
+	name  string
+	round func(t *testing.T, b *bank, n int)
+}{
+	{"nothing", func(*testing.T, *bank, int) {}},
+	{"killed", func(t *testing.T, b *bank, _ int) {
+		i := rand.IntN(len(b.replicas))
+		b.replicas[i].kill()
+		b.replicas[i] = startReplica(t, b.address, b.workers, b.moves)
+	}},
+	{"stopped", func(t *testing.T, b *bank, _ int) {
+		r := b.replicas[rand.IntN(len(b.replicas))]
+		r.signal(t, syscall.SIGSTOP)
+		pass(t, lockWait*1500*time.Millisecond) // others give up waiting for the rows that it has locked
+		r.signal(t, syscall.SIGCONT)
+	}},
+	{"cut", func(t *testing.T, b *bank, _ int) {
+		b.link.Cut()
+		pass(t, time.Duration(rand.IntN(200))*time.Millisecond)
+		b.link.Mend()
+	}},
+	{"slow and cut", func(t *testing.T, b *bank, n int) {
+		if n == 0 {
+			b.link.Slow(10 * time.Millisecond)
+		}
+		b.link.Cut() // more is under way than on a fast one
+		b.link.Mend()
+	}},
+}
+
+// pass lets replicas work for a while.
+func pass(t *testing.T, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-t.Context().Done():
+	}
+}
+
+// Money is exact whatever happens to the processes that move it.
+func TestBankInTrouble(t *testing.T) {
+	type cell struct{ replicas, workers int }
+	for _, trouble := range troubles {
+		for _, c := range shortLong([]cell{{2, 8}}, []cell{{1, 8}, {1, 64}, {2, 32}, {3, 8}, {3, 64}}) {
+			t.Run(fmt.Sprintf("%s, %d replicas of %d", trouble.name, c.replicas, c.workers), func(t *testing.T) {
+				address := dbtest.MariaDB(t)
+				db := dbtest.Open(t, address, Migrate)
+				l := New(db, time.Now)
+				openBank(t, l)
+				if _, err := db.NewSelect().DB().NewRaw("SET GLOBAL innodb_lock_wait_timeout = ?", lockWait).Exec(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				b := newBank(t, address, c.replicas, c.workers)
+
+				reading, stop := context.WithCancel(t.Context())
+				var reader sync.WaitGroup
+				var reads int
+				reader.Go(func() { reads = audit(reading, t, l) })
+				end := time.Now().Add(shortLong(3*time.Second, time.Minute))
+				rounds := 0
+				for ; time.Now().Before(end); rounds++ {
+					pass(t, time.Duration(200+rand.IntN(400))*time.Millisecond)
+					trouble.round(t, b, rounds)
+				}
+				for _, r := range b.replicas {
+					r.end(t)
+				}
+				stop()
+				reader.Wait()
+				t.Logf("%d rounds, all balances read %d times", rounds, reads)
+				b.moves.settleAll(t, l)
+			})
+		}
+	}
+}
+
+func newBank(t *testing.T, address string, replicas, workers int) *bank {
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bank{link: linktest.New(t, u.Host), workers: workers, moves: newMoves()}
+	u.Host = b.link.Address()
+	b.address = u.String()
+	for range replicas {
+		b.replicas = append(b.replicas, startReplica(t, b.address, workers, b.moves))
+	}
+	return b
+}
+
+// A process on SQLite that is killed in the middle loses nothing either.
+func TestBankIsKilledOnSQLite(t *testing.T) {
+	address := dbtest.SQLite(t)
+	l := New(dbtest.Open(t, address, Migrate), time.Now)
+	openBank(t, l)
+	b := &bank{address: address, workers: 8, moves: newMoves()}
+	for range shortLong(3, 60) {
+		r := startReplica(t, address, b.workers, b.moves)
+		pass(t, time.Duration(200+rand.IntN(400))*time.Millisecond)
+		r.kill()
+	}
+	b.moves.settleAll(t, l)
+}

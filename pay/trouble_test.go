@@ -1,0 +1,103 @@
+package pay_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+
+	"jishi/auth/authclient"
+	"jishi/kit/database/dbtest"
+	"jishi/kit/fault"
+	"jishi/pay"
+	"jishi/pay/payclient"
+)
+
+// insist asks until it is known how it ended: neither busy nor unknown.
+func insist[T any](do func() (T, error)) (T, error) {
+	for {
+		got, err := do()
+		if f := fault.Of(err); err == nil || (f.Kind != fault.Busy && f.Kind != fault.Unknown) {
+			return got, err
+		}
+	}
+}
+
+// Wallets and payments are exact while statements and commits fail in every way that is
+// known of servers, for callers that ask again with the same key or order.
+func TestPaymentsUnderFaults(t *testing.T) {
+	seeds := uint64(1)
+	if os.Getenv("TEST_LONG") != "" {
+		seeds = 100
+	}
+	for seed := range seeds {
+		rate := 0.01 + 0.09*rand.New(rand.NewPCG(seed, 1)).Float64()
+		t.Run(fmt.Sprintf("seed %d, %.3f", seed, rate), func(t *testing.T) {
+			address := dbtest.MariaDB(t)
+			sound := newBench(t, dbtest.Open(t, address, pay.Migrate))
+			way := dbtest.NewFaulty(t, address, seed, rate)
+			through := newBench(t, dbtest.Open(t, way.URL))
+			var buyers sync.WaitGroup
+			for i := range 6 {
+				user := authclient.UserID(fmt.Sprint("usr_", i))
+				w := sound.wallet(t, user, 1000)
+				buyers.Go(func() { tradeUnderFaults(t, through, sound, user, w.ID) })
+			}
+			buyers.Wait()
+			t.Logf("faults: %v", way.Counts())
+			sound.verify(t)
+		})
+	}
+}
+
+// tradeUnderFaults tops up, and has orders paid of which some are called off at the same
+// time; in the end there is exactly the money that the answers make.
+func tradeUnderFaults(t *testing.T, through, sound *bench, user authclient.UserID, wallet pay.WalletID) {
+	ctx := t.Context()
+	merchant := pay.Caller{Merchant: "shop"}
+	money := int64(1000)
+	for n := range 12 {
+		topUp, err := insist(func() (pay.TopUp, error) {
+			return through.TopUp(ctx, user, pay.NewTopUp{Wallet: wallet, Amount: 100}, fmt.Sprint("key-", n))
+		})
+		if err != nil {
+			t.Errorf("%s: top up: %v", user, err)
+			return
+		}
+		if again, err := sound.TopUp(ctx, user, pay.NewTopUp{Wallet: wallet, Amount: 100}, fmt.Sprint("key-", n)); err != nil || again.ID != topUp.ID {
+			t.Errorf("%s: the same top-up again: %s, %v, want %s", user, again.ID, err, topUp.ID)
+		}
+		money += 100
+
+		asked := order(fmt.Sprint("ord-", user, "-", n), 150)
+		var closing sync.WaitGroup
+		if n%3 == 0 {
+			closing.Go(func() {
+				_, err := insist(func() (pay.Payment, error) { return through.CloseOrder(ctx, merchant, asked.Order) })
+				if err != nil {
+					t.Errorf("%s: close: %v", user, err)
+				}
+			})
+		}
+		_, err = insist(func() (pay.Payment, error) { return through.Charge(ctx, shop(user), asked) })
+		closing.Wait()
+		there, lookErr := sound.PaymentOf(ctx, merchant, asked.Order)
+		if lookErr != nil {
+			t.Errorf("%s: look: %v", user, lookErr)
+			return
+		}
+		captured := there.State == payclient.Captured
+		if captured {
+			money -= 150
+		}
+		refused := errors.Is(err, payclient.ErrClosed) || errors.Is(err, payclient.ErrInsufficient)
+		if captured != (err == nil) || (err != nil && !refused) {
+			t.Errorf("%s: %s was answered with %v and is %s", user, asked.Order, err, there.State)
+		}
+	}
+	if got := sound.balance(t, user, wallet); got != money {
+		t.Errorf("%s has %d, want %d", user, got, money)
+	}
+}
