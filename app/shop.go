@@ -28,7 +28,10 @@ func (m *Market) openShop(ctx context.Context) (*database.DB, error) {
 func (m *Market) shopOver(db *database.DB, c shop.Config) *shop.Service {
 	c.DB, c.Ledger = db, ledger.New(db, m.now)
 	c.Currency, c.PayTime, c.Now = m.conf.Currency, m.conf.OrderDeadline, m.now
-	c.Terms = shop.Terms{ConfirmAfter: m.conf.ConfirmAfter, RefundWindow: m.conf.RefundWindow, AnswerTime: m.conf.RefundAnswer}
+	c.Terms = shop.Terms{
+		ConfirmAfter: m.conf.ConfirmAfter, RefundWindow: m.conf.RefundWindow, AnswerTime: m.conf.RefundAnswer,
+		ScarceTime: m.conf.ScarceDeadline, OpenOrders: m.conf.OpenOrders, OpenPieces: m.conf.OpenPieces,
+	}
 	for _, id := range m.conf.Operators {
 		c.Operators = append(c.Operators, authclient.UserID(id))
 	}

@@ -33,16 +33,19 @@ type Config struct {
 	LogLevel string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	Drain    time.Duration `default:"10s" help:"How long requests may go on after SIGTERM."`
 
-	Currency      money.Currency `default:"CNY" help:"The currency of prices and wallets (ISO 4217)."`
-	PhoneRegion   string         `default:"CN" help:"Region of phone numbers written without a country code (ISO 3166)."`
-	OrderDeadline time.Duration  `default:"30m" help:"How long an unpaid order keeps its goods."`
-	ConfirmAfter  time.Duration  `default:"240h" help:"How long after shipping a shipment counts as received, unless its buyer says so earlier."`
-	RefundWindow  time.Duration  `default:"360h" help:"How long after receipt a buyer can ask for a refund."`
-	RefundAnswer  time.Duration  `default:"72h" help:"How long a seller has to answer a request for a refund; then it is granted."`
-	Operators     []string       `help:"Ids (usr_…) of the users who decide refunds that buyer and seller can't agree on, and see what reconciliation finds."`
-	Sandbox       bool           `default:"true" negatable:"" help:"Top-ups with play money."`
-	Demo          bool           `help:"Start with the demo market where nobody has registered yet."`
-	LoginLimit    int            `default:"20" help:"Wrong passwords per account in ten minutes before its logins are refused."`
+	Currency       money.Currency `default:"CNY" help:"The currency of prices and wallets (ISO 4217)."`
+	PhoneRegion    string         `default:"CN" help:"Region of phone numbers written without a country code (ISO 3166)."`
+	OrderDeadline  time.Duration  `default:"30m" help:"How long an unpaid order keeps its goods."`
+	ScarceDeadline time.Duration  `default:"5m" help:"The same for one that leaves fewer than 10 pieces of a product to others."`
+	OpenOrders     int64          `default:"10" help:"How many unpaid orders a buyer may have at once; 0 is any number."`
+	OpenPieces     int64          `default:"200" help:"How many pieces of one product the unpaid orders of a buyer may hold; 0 is any number."`
+	ConfirmAfter   time.Duration  `default:"240h" help:"How long after shipping a shipment counts as received, unless its buyer says so earlier."`
+	RefundWindow   time.Duration  `default:"360h" help:"How long after receipt a buyer can ask for a refund."`
+	RefundAnswer   time.Duration  `default:"72h" help:"How long a seller has to answer a request for a refund; then it is granted."`
+	Operators      []string       `help:"Ids (usr_…) of the users who decide refunds that buyer and seller can't agree on, and see what reconciliation finds."`
+	Sandbox        bool           `default:"true" negatable:"" help:"Top-ups with play money."`
+	Demo           bool           `help:"Start with the demo market where nobody has registered yet."`
+	LoginLimit     int            `default:"20" help:"Wrong passwords per account in ten minutes before its logins are refused."`
 
 	Auth Module `embed:"" prefix:"auth-"`
 	Pay  Module `embed:"" prefix:"pay-"`
@@ -126,6 +129,11 @@ func (c *Config) Validate() error {
 	} {
 		if d <= 0 {
 			wrong(key, d, "more than zero")
+		}
+	}
+	for key, n := range map[string]int64{"scarce-deadline": int64(c.ScarceDeadline), "open-orders": c.OpenOrders, "open-pieces": c.OpenPieces} {
+		if n < 0 {
+			wrong(key, n, "0 or more")
 		}
 	}
 	for _, id := range c.Operators {

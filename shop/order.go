@@ -146,9 +146,20 @@ func (s *Service) place(ctx context.Context, buyer Person, in NewOrder, key stri
 		if err != nil {
 			return err
 		}
+		open, err := s.openOf(ctx, tx, buyer.ID)
+		if err != nil {
+			return err
+		}
+		if err := s.admit(open[buyer.ID], o.Lines); err != nil {
+			return err
+		}
+		stock, err := s.stockIn(ctx, tx, o.Lines)
+		if err != nil {
+			return err
+		}
 		now := s.now()
 		o.Buyer, o.BuyerName, o.State = buyer.ID, buyer.Name, Pending
-		o.CreatedAt, o.DeadlineAt = database.At(now), database.At(now.Add(s.payTime))
+		o.CreatedAt, o.DeadlineAt = database.At(now), database.At(s.payBefore(now, stock, o.Lines))
 		if _, err := tx.NewInsert().Model(&o).Exec(ctx); err != nil {
 			return fmt.Errorf("write order %s: %w", oid, err)
 		}

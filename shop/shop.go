@@ -56,6 +56,10 @@ type Terms struct {
 	ConfirmAfter time.Duration // from shipping until a shipment is received by itself
 	RefundWindow time.Duration // from receipt, in which a refund can be asked for
 	AnswerTime   time.Duration // for a seller to answer a request, which is granted then
+
+	ScarceTime time.Duration // how long an order may wait for its payment that leaves few pieces; 0 is as long as others
+	OpenOrders int64         // how many orders of one buyer may wait for their payment; 0 is any number
+	OpenPieces int64         // how many pieces of one product they may hold together; 0 is any number
 }
 
 // DefaultTerms are those of a market whose operator has set none.
@@ -63,6 +67,9 @@ var DefaultTerms = Terms{
 	ConfirmAfter: 10 * 24 * time.Hour,
 	RefundWindow: 15 * 24 * time.Hour,
 	AnswerTime:   3 * 24 * time.Hour,
+	ScarceTime:   5 * time.Minute,
+	OpenOrders:   10,
+	OpenPieces:   200,
 }
 
 // Config is what a Service stands on.

@@ -188,3 +188,5 @@ func (m *market) work() {
 		m.t.Error(err)
 	}
 }
+
+func page(n int) database.Page { return database.Page{Limit: n} }

@@ -32,6 +32,11 @@ var (
 	ErrNoOrder    = fault.New(fault.NotFound, "shop.no_order", "You have no such order.")
 	ErrWrongState = fault.New(fault.Conflict, "shop.wrong_state", "The order's present state does not allow this.")
 
+	// ErrOpenOrders carries limit, ErrOpenPieces product, title, limit, and held: what the
+	// buyer's unpaid orders hold already.
+	ErrOpenOrders = fault.New(fault.Conflict, "shop.open_orders", "You have as many unpaid orders as one can have. Please pay or cancel one of them first.")
+	ErrOpenPieces = fault.New(fault.Conflict, "shop.open_pieces", "Your unpaid orders would hold more of a product than they may. Please order fewer, or pay the others first.").On("quantity")
+
 	ErrNoShipment    = fault.New(fault.NotFound, "shop.no_shipment", "You have no such shipment.")
 	ErrShipmentState = fault.New(fault.Conflict, "shop.shipment_state", "The shipment's present state does not allow this.")
 	ErrCarrier       = fault.New(fault.Invalid, "shop.carrier", "A carrier's name has 1 to 60 characters, none of them invisible.").On("carrier")
