@@ -57,7 +57,7 @@ func balances(ctx context.Context, query func() *bun.SelectQuery, ids []AccountI
 	all := make(map[AccountID]Balance, len(rows))
 	var open []AccountID
 	for id, a := range rows {
-		all[id] = Balance{Posted: a.Posted, Held: a.Held, Available: a.available(), Version: a.Version}
+		all[id] = a.balance()
 		if a.Kind == Open {
 			open = append(open, id)
 		}
