@@ -38,6 +38,9 @@ func Routes(mux *http.ServeMux, s *pay.Service, from func(context.Context) pay.C
 		payclient.ErrNotFound, payclient.ErrName), a.changeWallet)
 	web.Register(h, call("listEntries", "GET", "/wallets/{id}/entries", "A wallet's statement",
 		"Newest first. Every entry has the balance after it.", payclient.ErrNotFound), a.entries)
+	web.Register(h, streamed(call("exportEntries", "GET", "/wallets/{id}/entries.csv", "A wallet's statement as a file",
+		"CSV, oldest first, between lines for the opening and the closing balance; as long as it takes.", payclient.ErrNotFound), csvType), a.export)
+	web.Register(h, call("getBalance", "GET", "/wallets/{id}/balance", "What a wallet had at a time", "", payclient.ErrNotFound), a.balance)
 
 	web.Register(h, call("getTerms", "GET", "/terms", "Currency and top-ups",
 		"What amounts are in, whether wallets can be topped up, with real money or play money, and by how much at once."), a.terms)
@@ -104,6 +107,11 @@ func call(id, method, path, summary, text string, refuses ...*fault.Error) web.C
 func made(c web.Call, refuses ...*fault.Error) web.Call {
 	c.Status = http.StatusCreated
 	c.Refuses = append(c.Refuses, refuses...)
+	return c
+}
+
+func streamed(c web.Call, media string) web.Call {
+	c.Streams = media
 	return c
 }
 
