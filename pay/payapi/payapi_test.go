@@ -171,6 +171,11 @@ func lists(t *testing.T, buyer *payclient.Client, w payclient.Wallet) {
 	if err != nil || len(e.Items) != 1 || e.Next == "" || e.Items[0].Kind != "payment" || e.Items[0].Amount != cny(-1200) || e.Items[0].Balance != cny(300) || e.Items[0].Order == "" {
 		t.Errorf("%+v, %v", e, err)
 	}
+	for at, want := range map[time.Time]money.Amount{time.Now().Add(-time.Hour): cny(0), time.Now().Add(time.Hour): cny(300)} {
+		if b, err := buyer.BalanceAt(ctx, w.ID, at); err != nil || b.Balance != want || b.Available != want || !b.At.Equal(at) {
+			t.Errorf("at %s: %+v, %v; want %v", at, b, err, want)
+		}
+	}
 	if _, err := buyer.Entries(ctx, w.ID, payclient.Page{Cursor: "nonsense"}); fault.Of(err).Code != "page.cursor" {
 		t.Errorf("%v", err)
 	}
