@@ -170,7 +170,7 @@ type Checkout struct {
 	Choices   []Choice     `json:"choices" doc:"the payer's wallets; none once it can't be paid any more"`
 	Enough    bool         `json:"enough" doc:"one of the wallets suffices"`
 	Missing   money.Amount `json:"missing" doc:"in the wallet that has most"`
-	Expired   bool         `json:"expired" doc:"open, and too late to be paid"`
+	Expired   bool         `json:"expired" doc:"it was closed because its time was over"`
 	ReturnURL string       `json:"return_url,omitempty" doc:"where the merchant takes its payer back"`
 }
 
