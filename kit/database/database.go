@@ -55,7 +55,7 @@ func Open(ctx context.Context, url string) (*DB, error) {
 	var err error
 	switch {
 	case found && kind == "sqlite":
-		db, err = openSQLite(rest)
+		db, err = openSQLite(ctx, rest)
 	case found && kind == "mysql":
 		db, err = openMySQL(ctx, url)
 	default:

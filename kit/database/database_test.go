@@ -219,25 +219,27 @@ func TestADatabaseThatIsAwayIsARefusal(t *testing.T) {
 
 func TestProcessesMayMigrateTogether(t *testing.T) {
 	for name, address := range map[string]func(t *testing.T) string{
-		"sqlite":  func(t *testing.T) string { return "sqlite:" + t.TempDir() + "/x.db" },
+		"sqlite":  func(t *testing.T) string { return dbtest.SQLite(t) },
 		"mariadb": func(t *testing.T) string { return dbtest.MariaDB(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			at := address(t)
-			var wg sync.WaitGroup
-			for range 4 {
-				wg.Go(func() {
-					db, err := database.Open(t.Context(), at)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if err := errors.Join(things(t.Context(), db), db.Close()); err != nil {
-						t.Error(err)
-					}
-				})
+			for range 5 {
+				at := address(t)
+				var wg sync.WaitGroup
+				for range 4 {
+					wg.Go(func() {
+						db, err := database.Open(t.Context(), at)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						if err := errors.Join(things(t.Context(), db), db.Close()); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				wg.Wait()
 			}
-			wg.Wait()
 		})
 	}
 }

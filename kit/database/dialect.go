@@ -22,7 +22,7 @@ import (
 // openSQLite opens a file with one connection that writes and a few that read:
 // in WAL mode they don't wait for each other, and one writer never meets SQLITE_BUSY
 // within the process.
-func openSQLite(path string) (*DB, error) {
+func openSQLite(ctx context.Context, path string) (*DB, error) {
 	path = strings.TrimPrefix(path, "//")
 	if path == "" || strings.HasPrefix(path, ":memory:") {
 		return nil, errors.New("want the name of a file")
@@ -45,7 +45,13 @@ func openSQLite(path string) (*DB, error) {
 		return nil, err
 	}
 	writer.SetMaxOpenConns(1)
-	if err := writer.Ping(); err != nil { // makes the file, and WAL, before readers come
+	// This makes the file, and WAL, before readers come. Of processes that make one at once
+	// some are told that it is busy, whatever the time-out.
+	err = writer.PingContext(ctx)
+	for try := 1; troubleOf(err) == conflict && try < maxTries && pause(ctx, try); try++ {
+		err = writer.PingContext(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
 

@@ -51,7 +51,7 @@ func (db *DB) migrate(ctx context.Context, fsys fs.FS, name string) error {
 		return migrateSQLite(ctx, pool, files, name, options)
 	}
 	defer pool.Close()
-	return up(ctx, goosedb.DialectMySQL, pool, files, name, append(options, goose.WithSessionLocker(serverLock{})))
+	return inTurns(ctx, pool, func() error { return up(ctx, goosedb.DialectMySQL, pool, files, name, options) })
 }
 
 // migrateSQLite has no lock to take that would outlast a transaction. A process that
@@ -77,25 +77,26 @@ func up(ctx context.Context, d goosedb.Dialect, pool *sql.DB, files fs.FS, name 
 	return err
 }
 
-// serverLock makes processes that migrate one database take turns. The server lets
-// go of it when the connection ends, however that comes about.
-type serverLock struct{}
-
 const lockWait = 300 // seconds
 
-func (serverLock) SessionLock(ctx context.Context, c *sql.Conn) error {
+// inTurns makes processes that migrate one database take turns. The server lets go of the
+// lock when the connection ends, however that comes about. Goose's own locker isn't enough:
+// it makes and reads its table once before it takes the lock, so that of processes which
+// come together one may find that table without its first row.
+func inTurns(ctx context.Context, pool *sql.DB, migrate func() error) error {
+	c, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
 	var got sql.NullInt64
-	err := c.QueryRowContext(ctx, "SELECT GET_LOCK(MD5(CONCAT('migrate ', DATABASE())), ?)", lockWait).Scan(&got)
+	err = c.QueryRowContext(ctx, "SELECT GET_LOCK(MD5(CONCAT('migrate ', DATABASE())), ?)", lockWait).Scan(&got)
 	if err != nil {
 		return err
 	}
 	if got.Int64 != 1 {
 		return ErrBusy.Because(fmt.Errorf("another process has been migrating for %d seconds", lockWait))
 	}
-	return nil
-}
-
-func (serverLock) SessionUnlock(ctx context.Context, c *sql.Conn) error {
-	_, err := c.ExecContext(ctx, "DO RELEASE_LOCK(MD5(CONCAT('migrate ', DATABASE())))")
-	return err
+	defer c.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(MD5(CONCAT('migrate ', DATABASE())))")
+	return migrate()
 }
