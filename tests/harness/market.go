@@ -16,6 +16,7 @@ var modules = []string{"auth", "pay", "shop"}
 // Config is the shape of a market. The zero value is one process on SQLite.
 type Config struct {
 	Split     bool              // a process per module, each on a port and with a data directory of its own
+	Replicas  int               // of every process, on the same databases, data directory and secret; 0 is one
 	MariaDB   bool              // three MariaDB databases rather than SQLite files
 	Databases map[string]string // addresses of the modules' databases, if the test chooses them
 	Data      string            // data directory of a market in one process; a new one when empty
@@ -26,7 +27,8 @@ type Config struct {
 
 // Market is a running market.
 type Market struct {
-	Shop, Pay, Auth string // base URLs without a trailing slash; one and the same unless split
+	Shop, Pay, Auth string   // base URLs without a trailing slash; one and the same unless split
+	Shops           []string // addresses of all replicas of the shop, Shop's first, as base URLs
 
 	binary string
 	env    []string
@@ -34,10 +36,12 @@ type Market struct {
 	common []string // settings of the modules' databases and addresses, for commands
 }
 
-// part is a process of a market.
+// part is a process of a market. Of replicas the first one is what the functions mean that
+// take a module's name.
 type part struct {
 	modules []string
 	address string
+	url     string // its base URL, which replicas have in common
 	data    string
 	process *Process
 }
@@ -45,18 +49,29 @@ type part struct {
 // Start runs a market until the test is over. Then it must add up.
 func Start(t testing.TB, c Config) *Market {
 	t.Helper()
-	m := &Market{binary: c.Binary, env: c.Env, parts: []*part{{modules: modules, data: cmp.Or(c.Data, t.TempDir())}}}
+	processes := []part{{modules: modules, data: cmp.Or(c.Data, t.TempDir())}}
+	if c.Split {
+		processes = nil
+		for _, name := range modules {
+			processes = append(processes, part{modules: []string{name}, data: t.TempDir()})
+		}
+	}
+	m := &Market{binary: c.Binary, env: c.Env}
 	if m.binary == "" {
 		m.binary = Binary(t)
 	}
-	if c.Split {
-		m.parts = nil
-		for _, name := range modules {
-			m.parts = append(m.parts, &part{modules: []string{name}, data: t.TempDir()})
+	for range max(c.Replicas, 1) {
+		for _, p := range processes {
+			m.parts = append(m.parts, &p)
 		}
 	}
 	for i, address := range freeAddresses(t, len(m.parts)) {
-		m.parts[i].address = address
+		p := m.parts[i]
+		p.address = address
+		p.url = baseURL(m.part(p.modules[0]).address) // what all replicas call themselves
+		if slices.Contains(p.modules, "shop") {
+			m.Shops = append(m.Shops, baseURL(address))
+		}
 	}
 	m.Auth, m.Pay, m.Shop = m.url("auth"), m.url("pay"), m.url("shop")
 	m.common = append(m.settings(t, c), c.Flags...)
@@ -94,13 +109,24 @@ func (m *Market) run(t testing.TB, p *part) {
 
 // flags are the settings of a process that commands about it need as well.
 func (m *Market) flags(p *part) []string {
-	return append([]string{"--base-url", baseURL(p.address), "--data", p.data}, m.common...)
+	return append([]string{"--base-url", p.url, "--data", p.data}, m.common...)
 }
 
 // Stop ends the process that runs a module; in a split market the others go on.
 func (m *Market) Stop(t testing.TB, module string) {
 	t.Helper()
 	m.part(module).process.Stop(t)
+}
+
+// Crash ends all processes at once, as a power failure would, and starts them again.
+func (m *Market) Crash(t testing.TB) {
+	t.Helper()
+	for _, p := range m.parts {
+		p.process.Kill(t)
+	}
+	for _, p := range m.parts {
+		m.run(t, p)
+	}
 }
 
 // Kill ends the process that runs a module at once, as a power failure would.

@@ -93,16 +93,22 @@ func (m *Market) logIn(u authclient.User) (*Person, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token of %s: %w\n%s", u.Identifier, err, &stderr)
 	}
-	token := strings.TrimSpace(string(out))
+	return call(u, strings.TrimSpace(string(out)), m.Auth, m.Pay, m.Shop), nil
+}
+
+// At is the same person who calls a replica of the whole market, from another device.
+func (p *Person) At(base string) *Person { return call(p.User, p.Token, base, base, base) }
+
+func call(u authclient.User, token, auth, pay, shop string) *Person {
 	hc := rest.Bearer(program(), func(context.Context) (string, error) { return token, nil })
 	return &Person{
 		User:     u,
 		Token:    token,
-		Auth:     authclient.New(m.Auth, hc),
-		Pay:      payclient.New(m.Pay, hc),
-		Shop:     shopclient.New(m.Shop, hc),
-		pictures: func(t testing.TB, png []byte) string { return upload(t, hc, m.Shop+"/api/v1/pictures", png) },
-	}, nil
+		Auth:     authclient.New(auth, hc),
+		Pay:      payclient.New(pay, hc),
+		Shop:     shopclient.New(shop, hc),
+		pictures: func(t testing.TB, png []byte) string { return upload(t, hc, shop+"/api/v1/pictures", png) },
+	}
 }
 
 // program is an HTTP client with connections of its own, as every other program has.
