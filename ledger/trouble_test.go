@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/linktest"
 )
@@ -166,4 +168,44 @@ func TestBankIsKilledOnSQLite(t *testing.T) {
 		r.kill()
 	}
 	b.moves.settleAll(t, l)
+}
+
+// On a full disk a transfer is refused and leaves nothing, whichever page finds no room;
+// with room again the same transfer is done.
+func TestFullDisk(t *testing.T) {
+	db := dbtest.Open(t, dbtest.SQLite(t), Migrate)
+	l := New(db, time.Now)
+	openBank(t, l)
+	full := 0
+	for pages := range int64(12) {
+		dbtest.LimitPages(t, db, pages)
+		before, err := l.Balance(t.Context(), purse(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Many at a time, so that some page of some table is missing.
+		var g Group
+		for i := range 100 {
+			g = append(g, move(fmt.Sprint("full", pages, "-", i), purse(i%2), purse(1-i%2), 1))
+		}
+		err = l.Post(t.Context(), g)
+		if err != nil && !errors.Is(err, database.ErrFull) {
+			t.Fatalf("%d pages left: got %v, want %v", pages, err, database.ErrFull)
+		}
+		if err != nil {
+			full++
+			if b, err := l.Balance(t.Context(), purse(0)); err != nil || b != before {
+				t.Errorf("%d pages left: %+v (%v), want %+v as before", pages, b, err, before)
+			}
+		}
+		dbtest.LimitPages(t, db, -1)
+		must(t, l, g...)
+		want(t, l, purse(0), purseStart, 0)
+	}
+	if full < 3 {
+		t.Errorf("the disk was full %d times", full)
+	}
+	for _, v := range violations(t, l) {
+		t.Errorf("violated: %s", v)
+	}
 }

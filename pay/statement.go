@@ -42,20 +42,11 @@ func (s *Service) Statement(ctx context.Context, user authclient.UserID, wallet 
 	if err != nil {
 		return Statement{}, fmt.Errorf("read statement of %s: %w", wallet, err)
 	}
-	entries, err := s.entriesOf(ctx, moves)
+	orders, err := s.ordersOf(ctx, moves)
 	if err != nil {
 		return Statement{}, err
 	}
-	return Statement{Wallet: w, Next: next, Entries: entries}, nil
-}
-
-// entriesOf says what the ledger's entries were for.
-func (s *Service) entriesOf(ctx context.Context, moves []ledger.Entry) ([]Entry, error) {
-	orders, err := s.ordersOf(ctx, moves)
-	if err != nil {
-		return nil, err
-	}
-	entries := make([]Entry, len(moves))
+	out := Statement{Wallet: w, Next: next, Entries: make([]Entry, len(moves))}
 	for i, m := range moves {
 		e := Entry{
 			ID: string(m.Transfer.ID), Kind: m.Transfer.Code, Amount: s.amount(m.Amount),
@@ -68,9 +59,9 @@ func (s *Service) entriesOf(ctx context.Context, moves []ledger.Entry) ([]Entry,
 			e.Payment = PaymentID(m.Transfer.Ref)
 			e.Order = orders[e.Payment]
 		}
-		entries[i] = e
+		out.Entries[i] = e
 	}
-	return entries, nil
+	return out, nil
 }
 
 // ordersOf finds what the payments among the entries were for.

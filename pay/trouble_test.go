@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"jishi/auth/authclient"
+	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 	"jishi/pay"
@@ -100,4 +101,34 @@ func tradeUnderFaults(t *testing.T, through, sound *bench, user authclient.UserI
 	if got := sound.balance(t, user, wallet); got != money {
 		t.Errorf("%s has %d, want %d", user, got, money)
 	}
+}
+
+// On a full disk a payment is refused and takes nothing; with room again it is made.
+func TestPaymentOnAFullDisk(t *testing.T) {
+	db := dbtest.Open(t, dbtest.SQLite(t), pay.Migrate)
+	b := newBench(t, db)
+	w := b.wallet(t, alice, 1_000_000)
+	money := int64(1_000_000)
+	full := 0
+	for n := range 400 {
+		dbtest.LimitPages(t, db, 0)
+		o := order(fmt.Sprint("ord-", n), 100)
+		_, err := b.Charge(t.Context(), shop(alice), o)
+		if errors.Is(err, database.ErrFull) {
+			full++
+			if got := b.balance(t, alice, w.ID); got != money {
+				t.Errorf("order %d: there are %d, want %d", n, got, money)
+			}
+			dbtest.LimitPages(t, db, -1)
+			_, err = b.Charge(t.Context(), shop(alice), o)
+		}
+		if err != nil {
+			t.Fatalf("order %d: %v", n, err)
+		}
+		money -= 100
+	}
+	if got := b.balance(t, alice, w.ID); got != money || full < 10 {
+		t.Errorf("there are %d, want %d; the disk was full %d times", got, money, full)
+	}
+	b.verify(t)
 }

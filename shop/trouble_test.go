@@ -7,6 +7,7 @@ import (
 	"os"
 	"testing"
 
+	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 	"jishi/shop/shopclient"
@@ -82,4 +83,33 @@ func insist[T any](do func() (T, error)) (T, error) {
 			return got, err
 		}
 	}
+}
+
+// On a full disk an order is refused and holds nothing; with room again it is placed.
+func TestOrderOnAFullDisk(t *testing.T) {
+	db := dbtest.Open(t, dbtest.SQLite(t), Migrate)
+	m := newMarket(t, db)
+	const supply, orders = 1000, 200
+	p := m.product(supply)
+	full := 0
+	for n := range int64(orders) {
+		dbtest.LimitPages(t, db, 0)
+		key := token()
+		o, err := m.PlaceOrder(t.Context(), bob, items(p, 1), key)
+		if errors.Is(err, database.ErrFull) {
+			full++
+			if left := m.stock(p); o.ID == "" && left != supply-n { // else it stands, and the job has it paid
+				t.Errorf("order %d: %d are left, want %d", n, left, supply-n)
+			}
+			dbtest.LimitPages(t, db, -1)
+			o, err = m.PlaceOrder(t.Context(), bob, items(p, 1), key)
+		}
+		if err != nil || o.State != Paid {
+			t.Fatalf("order %d: %s, %v", n, o.State, err)
+		}
+	}
+	if left := m.stock(p); left != supply-orders || full < 10 {
+		t.Errorf("%d are left, want %d; the disk was full %d times", left, supply-orders, full)
+	}
+	m.check()
 }

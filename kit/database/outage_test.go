@@ -136,9 +136,7 @@ func TestAFullDisk(t *testing.T) {
 	}
 	done := int64(0)
 	for pages := range 20 {
-		if err := db.LimitPages(t.Context(), int64(pages)); err != nil {
-			t.Fatal(err)
-		}
+		dbtest.LimitPages(t, db, int64(pages))
 		if err := write(pages, 500); !errors.Is(err, database.ErrFull) {
 			t.Fatalf("%d pages left: got %v, want %v", pages, err, database.ErrFull)
 		}
@@ -150,9 +148,7 @@ func TestAFullDisk(t *testing.T) {
 		if n := read(t, db, "a").N; n != done {
 			t.Fatalf("%d pages left: n = %d, want %d", pages, n, done)
 		}
-		if err := db.LimitPages(t.Context(), -1); err != nil {
-			t.Fatal(err)
-		}
+		dbtest.LimitPages(t, db, -1)
 		if err := db.Ready(t.Context()); err != nil {
 			t.Errorf("with space again: ready is %v", err)
 		}

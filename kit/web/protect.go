@@ -57,7 +57,7 @@ func Protect(friends []string, secure bool, bypass ...string) func(http.Handler)
 			switch media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); {
 			case media == "multipart/form-data":
 				limit = maxForm
-			case strings.HasPrefix(media, "image/"):
+			case strings.HasPrefix(media, "image/"), media == "application/octet-stream": // as clients send files of which they don't know more
 				limit = maxFile
 			}
 			r.Body = http.MaxBytesReader(w, r.Body, limit)

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	_ "image/gif"
 	_ "image/png"
@@ -30,6 +31,7 @@ import (
 	_ "golang.org/x/image/webp"
 	"golang.org/x/sync/semaphore"
 
+	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/id"
 )
@@ -127,7 +129,7 @@ func (s *Store) Add(ctx context.Context, name string, upload io.Reader) error {
 	for _, side := range slices.Backward(Sides) {
 		drawn := within(src, side)
 		if err := s.write(ctx, Sized(name, side), upright(drawn, turn)); err != nil {
-			return err
+			return errors.Join(err, s.Delete(ctx, name)) // a disk that got full keeps what fitted
 		}
 		src = drawn
 	}
@@ -166,7 +168,11 @@ func (s *Store) write(ctx context.Context, file string, pixels image.Image) erro
 	if err := jpeg.Encode(&b, pixels, &jpeg.Options{Quality: quality}); err != nil {
 		return fmt.Errorf("encode picture %s: %w", file, err)
 	}
-	if err := s.bucket.WriteAll(ctx, file, b.Bytes(), &blob.WriterOptions{ContentType: ContentType}); err != nil {
+	err := s.bucket.WriteAll(ctx, file, b.Bytes(), &blob.WriterOptions{ContentType: ContentType})
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		err = database.ErrFull.Because(err) // the files and the database are one storage to a user
+	}
+	if err != nil {
 		return fmt.Errorf("store picture %s: %w", file, err)
 	}
 	return nil

@@ -13,6 +13,13 @@ func NewServer(t testing.TB) *dbtest.Server {
 	return dbtest.NewServer(t)
 }
 
+// NewServerIn is NewServer with its files in a directory.
+func NewServerIn(t testing.TB, dir string) *dbtest.Server {
+	t.Helper()
+	Needs(t, "mariadbd")
+	return dbtest.NewServerIn(t, dir)
+}
+
 // MariaDB is the address of a new empty MariaDB database, dropped when the test is over.
 func MariaDB(t testing.TB) string {
 	t.Helper()

@@ -6,16 +6,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"jishi/kit/database/dbtest"
-	"jishi/kit/fault"
-	"jishi/pay/payclient"
-	"jishi/shop/shopclient"
 	"jishi/tests/harness"
 	"jishi/tests/site"
 )
@@ -117,85 +111,5 @@ func TestTheDatabaseIsAway(t *testing.T) {
 	readiness(t, ops, http.StatusOK)
 	if _, err := seller.Shop.Product(t.Context(), product.ID); err != nil {
 		t.Errorf("when it is back: %v", err)
-	}
-}
-
-// On a full disk nothing can be bought and nobody is half way: each refusal leaves stock and
-// money as they were. When there is space again the same buyer buys with the same key.
-func TestTheDiskIsFull(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
-		t.Skipf("needs a small file system, which only root can make: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Errorf("unmount %s: %v", dir, err)
-		}
-	})
-	ops := harness.FreeAddress(t)
-	m := harness.Start(t, harness.Config{Data: dir, Flags: []string{"--ops-listen", ops, "--order-deadline", "20s"}})
-	seller := m.Register(t, "13800138000", "seller")
-	product := seller.Offer(t, "teapot", price, 1000)
-	buyer := m.Register(t, "buyer@example.com", "buyer")
-	buyer.OpenWallet(t, "10000")
-	for round := range rounds(2) {
-		ballast := filepath.Join(dir, "ballast")
-		fill(t, ballast)
-		in := shopclient.NewOrder{Items: []shopclient.NewItem{{Product: product.ID, Quantity: 1}}}
-		var key string
-		paid := 0
-		for i := 0; ; i++ { // logs that are written anew have some room
-			key = fmt.Sprintf("round %d purchase %d", round, i)
-			o, err := buyer.Shop.PlaceOrder(t.Context(), in, key)
-			if err == nil && o.State == shopclient.Paid {
-				if paid++; paid > 500 {
-					t.Fatal("the disk doesn't get full")
-				}
-				fill(t, ballast)
-				continue
-			}
-			if f := fault.Of(err); err != nil && (!errors.Is(err, errFull) || f.Kind != fault.Busy || f.Field != "") {
-				t.Errorf("purchase %d: got %v, want %v", i, err, errFull)
-			}
-			break
-		}
-		readiness(t, ops, http.StatusServiceUnavailable)
-		if a := get(t, m.Shop+site.ProductsPath); a.status != http.StatusOK {
-			t.Errorf("looking around: got %d, want 200", a.status)
-		}
-		if _, err := seller.Pay.CreateWallet(t.Context(), payclient.NewWallet{Amount: "1"}, ""); err != nil && !errors.Is(err, errFull) {
-			t.Errorf("a wallet: got %v, want %v", err, errFull)
-		}
-
-		if err := os.Remove(ballast); err != nil {
-			t.Fatal(err)
-		}
-		readiness(t, ops, http.StatusOK)
-		if o, err := buyer.Shop.PlaceOrder(t.Context(), in, key); err != nil || o.State != shopclient.Paid {
-			t.Errorf("with space again: got %s, %v; want paid", o.State, err)
-		}
-		t.Logf("round %d: %d purchases until the disk was full", round, paid)
-	}
-}
-
-// errFull is what the market says on a full disk.
-var errFull = fault.New(fault.Busy, "database.full", "")
-
-// fill makes a file as large as the file system allows.
-func fill(t *testing.T, path string) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	block := make([]byte, 4096)
-	for {
-		if _, err := f.Write(block); errors.Is(err, syscall.ENOSPC) {
-			return
-		} else if err != nil {
-			t.Fatal(err)
-		}
 	}
 }

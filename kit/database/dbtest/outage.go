@@ -16,7 +16,13 @@ type Server struct {
 // skipped.
 func NewServer(tb testing.TB) *Server {
 	tb.Helper()
-	db, err := install(tb.TempDir())
+	return NewServerIn(tb, tb.TempDir())
+}
+
+// NewServerIn is NewServer with its files in a directory.
+func NewServerIn(tb testing.TB, dir string) *Server {
+	tb.Helper()
+	db, err := install(dir)
 	if errors.Is(err, exec.ErrNotFound) {
 		tb.Skipf("MariaDB isn't installed: %v", err)
 	}

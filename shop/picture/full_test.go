@@ -1,0 +1,34 @@
+package picture
+
+import (
+	"bytes"
+	"errors"
+	"syscall"
+	"testing"
+
+	"jishi/kit/database"
+)
+
+func TestAddOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=32k"); err != nil {
+		t.Skipf("needs a small file system, which only root can make: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Errorf("unmount %s: %v", dir, err)
+		}
+	})
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Add(t.Context(), NewName(), bytes.NewReader(pngOf(t, 1280, 1280))); !errors.Is(err, database.ErrFull) {
+		t.Errorf("got %v, want %v", err, database.ErrFull)
+	}
+	name := NewName() // a smaller one has room: nothing of the first one was left
+	if err := s.Add(t.Context(), name, bytes.NewReader(pngOf(t, 20, 20))); err != nil {
+		t.Error(err)
+	}
+}
