@@ -1,9 +1,10 @@
-// Package dbtest gives tests real databases: an SQLite file, and MariaDB where it is
-// installed, each empty but for the tables that the test asks for.
+// Package dbtest gives tests real databases: an SQLite file, MariaDB where it is
+// installed, and TiDB where it was built and is asked for, each empty but for the tables
+// that the test asks for.
 //
-// MariaDB is one private server per test process, started when the first test needs
-// it, on a free port of 127.0.0.1, and durable like a real one; it and its folder go
-// when the process ends, however it ends.
+// MariaDB and TiDB are one private server each per test process, started when the first
+// test needs it, on a free port of 127.0.0.1, and durable like a real one; it and its folder
+// go when the process ends, however it ends.
 package dbtest
 
 import (
@@ -18,7 +19,8 @@ import (
 // a few lines that call [database.DB.Migrate].
 type Setup = func(context.Context, *database.DB) error
 
-// Each runs a test on every kind of database, as the subtests "sqlite" and "mariadb".
+// Each runs a test on every kind of database, as the subtests "sqlite" and "mariadb", and
+// "tidb" when TEST_TIDB or TEST_LONG is set.
 //
 // A package whose rows obey invariants wraps it, so that each of its tests ends with
 // checking them:
@@ -33,6 +35,9 @@ func Each(t *testing.T, fn func(t *testing.T, db *database.DB), setup ...Setup) 
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { fn(t, open(t, SQLite(t), setup)) })
 	t.Run("mariadb", func(t *testing.T) { fn(t, open(t, MariaDB(t), setup)) })
+	if wantsTiDB() {
+		t.Run("tidb", func(t *testing.T) { fn(t, open(t, TiDB(t), setup)) })
+	}
 }
 
 // SQLite is the URL of a fresh database in a file.

@@ -8,7 +8,7 @@ import (
 
 // Server is a MariaDB of one test's own, which it can take away and bring back.
 type Server struct {
-	db *mariadb
+	db *server
 	up bool
 }
 
@@ -22,7 +22,7 @@ func NewServer(tb testing.TB) *Server {
 // NewServerIn is NewServer with its files in a directory.
 func NewServerIn(tb testing.TB, dir string) *Server {
 	tb.Helper()
-	db, err := install(dir)
+	db, err := installMariaDB(dir)
 	if errors.Is(err, exec.ErrNotFound) {
 		tb.Skipf("MariaDB isn't installed: %v", err)
 	}

@@ -18,9 +18,17 @@ import (
 func Parity(t *testing.T, setup ...Setup) {
 	t.Helper()
 	lite := schema(t, Open(t, SQLite(t), setup...), sqliteColumns, sqliteIndexes)
-	maria := schema(t, Open(t, MariaDB(t), setup...), mysqlColumns, mysqlIndexes)
-	if diff := cmp.Diff(lite, maria); diff != "" {
-		t.Errorf("schemas differ (-sqlite +mariadb):\n%s", diff)
+	servers := map[string]func(testing.TB) string{"mariadb": MariaDB}
+	if wantsTiDB() {
+		servers["tidb"] = TiDB
+	}
+	for name, url := range servers {
+		t.Run(name, func(t *testing.T) {
+			theirs := schema(t, Open(t, url(t), setup...), mysqlColumns, mysqlIndexes)
+			if diff := cmp.Diff(lite, theirs); diff != "" {
+				t.Errorf("schemas differ (-sqlite +%s):\n%s", name, diff)
+			}
+		})
 	}
 }
 
