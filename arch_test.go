@@ -33,6 +33,7 @@ var mayImport = []struct{ pkg, of string }{
 	{"auth", "auth kit"},
 	{"pay/payapi", "pay auth/authclient auth/authguard kit"},
 	{"pay/payweb", "pay auth/authclient auth/authguard kit"},
+	{"pay/webhook", "kit"},
 	{"pay", "pay/payclient auth/authclient ledger kit"},
 	{"shop/shopapi", "shop auth/authclient auth/authguard pay/payclient kit"},
 	{"shop/shopweb", "shop auth/authclient auth/authguard pay/payclient kit"},

@@ -12,6 +12,7 @@ import (
 	"jishi/pay"
 	"jishi/pay/payapi"
 	"jishi/pay/payweb"
+	"jishi/pay/webhook"
 )
 
 // payService is the rules of pay over its migrated database.
@@ -24,18 +25,31 @@ func (m *Market) payService(ctx context.Context) (*pay.Service, *database.DB, er
 	if m.conf.Sandbox {
 		provider = pay.Sandbox{}
 	}
+	shop := m.conf.Module("shop").URL
 	s := pay.New(pay.Config{
-		DB:          db,
-		Ledger:      ledger.New(db, m.now),
-		Now:         m.now,
-		Currency:    m.conf.Currency,
-		Provider:    provider,
-		BaseURL:     m.conf.Module("pay").URL,
-		Returns:     map[string]string{"shop": m.conf.Module("shop").URL + "/orders/{order}/return"},
+		DB:       db,
+		Ledger:   ledger.New(db, m.now),
+		Jobs:     m.queue("pay", db, m.now),
+		Now:      m.now,
+		Currency: m.conf.Currency,
+		Provider: provider,
+		BaseURL:  m.conf.Module("pay").URL,
+		Fee:      pay.Fee(m.conf.Fee),
+		Webhooks: pay.Webhooks{
+			Sender: webhook.New(outward{shop, way{m}, webhook.Transport(m.conf.WebhookNetworks())}, m.now),
+			Sealer: web.NewSealer(m.secrets.Key("webhooks")),
+			Own:    []pay.OwnWebhook{{Merchant: "shop", URL: shop + "/webhooks/pay", Secrets: webhookSecrets(m.secrets)}},
+			Plain:  len(m.conf.WebhookAllow) > 0,
+		},
+		Returns:     map[string]string{"shop": shop + "/orders/{order}/return"},
 		PaymentLife: m.conf.OrderDeadline,
 	})
 	return s, db, s.Prepare(ctx)
 }
+
+// webhookSecrets sign what pay tells shop, newest first. Both sides make them from the
+// market's secrets.
+func webhookSecrets(s web.Secrets) [][]byte { return s.Key("webhooks from pay to shop") }
 
 func (m *Market) mountPay(ctx context.Context) error {
 	s, db, err := m.payService(ctx)
@@ -53,5 +67,6 @@ func (m *Market) mountPay(ctx context.Context) error {
 	mux.HandleFunc("/", web.NotFound)
 	m.mux.Handle("/pay/", guard.Load(mux))
 	m.keepSealed("pay", db)
+	m.work = append(m.work, func(ctx context.Context) error { return s.Run(ctx, m.log) })
 	return nil
 }

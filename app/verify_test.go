@@ -93,10 +93,10 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 		"an unpaid order is called paid": {"shop", "UPDATE orders SET state = 'paid', total = 3500 WHERE total = 3600", []string{paidIsCaptured}},
 		"an order vanishes":              {"shop", "DELETE FROM orders WHERE total = 1200", nil}, // within its grace
 		"a payment is closed":            {"pay", "UPDATE payments SET state = 'closed', wallet_id = NULL WHERE amount = 1200", []string{paidIsCaptured, pay.TransferFits}},
-		"a payment is less":              {"pay", "UPDATE payments SET amount = 1100 WHERE amount = 1200", []string{paidIsCaptured, pay.TransferFits}},
+		"a payment is less":              {"pay", "UPDATE payments SET amount = 1100, authorized = 1100, captured = 1100 WHERE amount = 1200", []string{paidIsCaptured, pay.TransferFits}},
 		"a payment vanishes":             {"pay", "DELETE FROM payments WHERE amount = 1200", []string{paidIsCaptured}},
 		"a payment is for another order": {"pay", "UPDATE payments SET order_id = 'ord_other', settled_at = 1 WHERE amount = 1200", []string{paidIsCaptured}},
-		"two payments change amounts":    {"pay", "UPDATE payments SET amount = 3600 - amount WHERE amount IN (1200, 2400)", []string{paidIsCaptured, pay.TransferFits}},
+		"two payments change amounts":    {"pay", "UPDATE payments SET amount = 3600 - amount, authorized = 3600 - amount, captured = 3600 - amount WHERE amount IN (1200, 2400)", []string{paidIsCaptured, pay.TransferFits}},
 		"a transfer vanishes":            {"pay", "DELETE FROM transfers WHERE amount = 1200", []string{pay.TransferFits}},
 		"an order hears nothing":         {"pay", "UPDATE payments SET settled_at = 1 WHERE amount = 3600", []string{paidIsCaptured}},
 	} {

@@ -44,6 +44,8 @@ type Config struct {
 	RefundAnswer   time.Duration  `default:"72h" help:"How long a seller has to answer a request for a refund; then it is granted."`
 	Operators      []string       `help:"Ids (usr_…) of the users who decide refunds that buyer and seller can't agree on, and see what reconciliation finds."`
 	Sandbox        bool           `default:"true" negatable:"" help:"Top-ups with play money."`
+	Fee            Percent        `default:"0" help:"The market's part of what sellers get, in percent with at most two decimals."`
+	WebhookAllow   []string       `help:"Networks (CIDR) that webhooks may go to although they are not public, also without TLS; none by default."`
 	Demo           bool           `help:"Start with the demo market where nobody has registered yet."`
 	LoginLimit     int            `default:"20" help:"Wrong passwords per account in ten minutes before its logins are refused."`
 
@@ -71,11 +73,16 @@ func (c *Config) Module(name string) Module {
 	return m
 }
 
-// Proxies is TrustedProxies as networks; those that are none are left out, since Validate
-// names them.
-func (c *Config) Proxies() []netip.Prefix {
+// Proxies is TrustedProxies as networks.
+func (c *Config) Proxies() []netip.Prefix { return networks(c.TrustedProxies) }
+
+// WebhookNetworks is WebhookAllow as networks.
+func (c *Config) WebhookNetworks() []netip.Prefix { return networks(c.WebhookAllow) }
+
+// networks leaves out those that are none, since Validate names them.
+func networks(texts []string) []netip.Prefix {
 	var all []netip.Prefix
-	for _, text := range c.TrustedProxies {
+	for _, text := range texts {
 		if p, err := netip.ParsePrefix(text); err == nil {
 			all = append(all, p.Masked())
 		}
@@ -103,9 +110,11 @@ func (c *Config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.OpsListen); c.OpsListen != "" && err != nil {
 		wrong("ops-listen", c.OpsListen, "host:port")
 	}
-	for _, text := range c.TrustedProxies {
-		if _, err := netip.ParsePrefix(text); err != nil {
-			wrong("trusted-proxies", text, "networks such as 10.0.0.0/8 or 192.0.2.7/32")
+	for key, texts := range map[string][]string{"trusted-proxies": c.TrustedProxies, "webhook-allow": c.WebhookAllow} {
+		for _, text := range texts {
+			if _, err := netip.ParsePrefix(text); err != nil {
+				wrong(key, text, "networks such as 10.0.0.0/8 or 192.0.2.7/32")
+			}
 		}
 	}
 	if !origin(c.BaseURL) {

@@ -57,7 +57,7 @@ func balances(ctx context.Context, query func() *bun.SelectQuery, ids []AccountI
 	all := make(map[AccountID]Balance, len(rows))
 	var open []AccountID
 	for id, a := range rows {
-		all[id] = Balance{Posted: a.Posted, Held: a.Held, Available: a.available(), Version: a.Version}
+		all[id] = a.balance()
 		if a.Kind == Open {
 			open = append(open, id)
 		}
@@ -107,7 +107,16 @@ func openSums(ctx context.Context, query func() *bun.SelectQuery, open []Account
 
 // Transfers are those among ids that were done.
 func (l *Ledger) Transfers(ctx context.Context, ids ...TransferID) (map[TransferID]Transfer, error) {
-	rows, err := readTransfers(ctx, l.db.NewSelect(), "id", ids)
+	return transfers(ctx, l.db.NewSelect(), ids)
+}
+
+// TransfersIn is Transfers as a transaction sees them.
+func (l *Ledger) TransfersIn(ctx context.Context, tx bun.Tx, ids ...TransferID) (map[TransferID]Transfer, error) {
+	return transfers(ctx, tx.NewSelect(), ids)
+}
+
+func transfers(ctx context.Context, q *bun.SelectQuery, ids []TransferID) (map[TransferID]Transfer, error) {
+	rows, err := readTransfers(ctx, q, "id", ids)
 	if err != nil {
 		return nil, err
 	}

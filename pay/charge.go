@@ -20,9 +20,9 @@ import (
 )
 
 // Charge asks the caller's user for money on behalf of the caller's merchant, and takes
-// it at once from the wallet into escrow. Too little of it, or no wallet, is
-// ErrInsufficient or ErrNoWallet: the payment stays open, and the same call again or
-// Pay can still capture it. Repeated after a success it gives the captured payment.
+// it at once from the wallet into escrow, or with Hold sets it aside there. Too little of
+// it, or no wallet, is ErrInsufficient or ErrNoWallet: the payment stays open, and the same
+// call again or Pay can still capture it. Repeated after a success it gives the payment.
 func (s *Service) Charge(ctx context.Context, caller Caller, in NewPayment) (Payment, error) {
 	if caller.User == "" || caller.Merchant == "" {
 		return Payment{}, fault.ErrForbidden
@@ -38,25 +38,29 @@ func (s *Service) Charge(ctx context.Context, caller Caller, in NewPayment) (Pay
 	}
 	row := &paymentRow{
 		ID: PaymentID(id.New(paymentPrefix)), OrderID: in.Order, Merchant: caller.Merchant, Payer: caller.User,
-		Amount: total, Currency: s.currency,
+		Amount: total, Currency: s.currency, Hold: in.Hold,
 		ExpiresAt: database.At(s.expiry(in)), CreatedAt: database.At(s.now()),
 	}
 	// Nearly always the order is new and there is enough money: then this is all.
 	refusal := error(payclient.ErrNoWallet)
 	if wallet != "" && row.ExpiresAt.After(s.now()) {
-		refusal = s.insertCaptured(ctx, row, in.Parties, wallet)
+		insert := s.insertCaptured
+		if in.Hold {
+			insert = s.insertAuthorized
+		}
+		refusal = insert(ctx, row, in.Parties, wallet)
 		if refusal == nil {
-			return s.paymentOf(*row, in.Parties), nil
+			return s.paymentOf(*row, row.shares(in.Parties)), nil
 		}
 	}
 	if !errors.Is(refusal, ledger.ErrInsufficient) && !errors.Is(refusal, payclient.ErrNoWallet) && !database.Taken(refusal) {
 		return Payment{}, refusal
 	}
-	existing, parties, err := s.openPayment(ctx, row, in.Parties)
+	existing, shares, err := s.openPayment(ctx, row, in.Parties)
 	if err != nil {
 		return Payment{}, err
 	}
-	return s.capture(ctx, existing, parties, wallet)
+	return s.capture(ctx, existing, shares, wallet, false)
 }
 
 // checkPayment gives the sum of the parties.
@@ -119,9 +123,9 @@ func (s *Service) payingWallet(ctx context.Context, user authclient.UserID, wall
 // insertCaptured writes a payment that is captured from its beginning. The unique key of
 // merchant and order is the guard: who comes second has moved no money.
 func (s *Service) insertCaptured(ctx context.Context, row *paymentRow, parties []Party, wallet WalletID) error {
-	row.State, row.WalletID, row.SettledAt = payclient.Captured, wallet, row.CreatedAt
+	row.agreed(wallet, row.CreatedAt)
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := insertPayment(ctx, tx, row, parties); err != nil {
+		if err := s.insertPayment(ctx, tx, row, parties); err != nil {
 			return err
 		}
 		return s.take(ctx, tx, row, wallet)
@@ -131,26 +135,26 @@ func (s *Service) insertCaptured(ctx context.Context, row *paymentRow, parties [
 // take moves a payment's money into escrow. The transfer has the payment's id, so the
 // ledger too refuses to take it a second time.
 func (s *Service) take(ctx context.Context, tx bun.Tx, row *paymentRow, wallet WalletID) error {
-	return s.move(ctx, tx, ledger.Transfer{
-		ID: ledger.TransferID(row.ID), Debit: ledger.AccountID(wallet), Credit: s.escrow(),
+	return s.post(ctx, tx, ledger.Transfer{
+		ID: ledger.TransferID(row.ID), Kind: ledger.Move, Debit: ledger.AccountID(wallet), Credit: s.escrow(),
 		Amount: row.Amount, Code: codePayment, Ref: string(row.ID),
 	})
 }
 
 // openPayment is the payment of row's merchant and order: the one that is there, if it
-// is the same and can still be paid or is captured, or else row, open.
-func (s *Service) openPayment(ctx context.Context, row *paymentRow, parties []Party) (paymentRow, []Party, error) {
-	row.State, row.WalletID, row.SettledAt = payclient.Open, "", database.Time{}
+// is the same and can still be paid or is paid, or else row, open.
+func (s *Service) openPayment(ctx context.Context, row *paymentRow, parties []Party) (paymentRow, []Share, error) {
+	row.State, row.WalletID, row.SettledAt, row.Authorized, row.Captured = payclient.Open, "", database.Time{}, 0, 0
 	existing, theirs, err := s.byOrder(ctx, row.Merchant, row.OrderID)
 	if errors.Is(err, payclient.ErrNoPayment) {
 		if !row.ExpiresAt.After(s.now()) {
 			return paymentRow{}, nil, payclient.ErrExpiry
 		}
 		err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			return insertPayment(ctx, tx, row, parties)
+			return s.insertPayment(ctx, tx, row, parties)
 		})
 		if err == nil {
-			return *row, parties, nil
+			return *row, row.shares(parties), nil
 		}
 		if !database.Taken(err) {
 			return paymentRow{}, nil, err
@@ -161,16 +165,21 @@ func (s *Service) openPayment(ctx context.Context, row *paymentRow, parties []Pa
 	case err != nil:
 		return paymentRow{}, nil, err
 	case existing.State == payclient.Closed:
-		return paymentRow{}, nil, payclient.ErrClosed
-	case existing.Payer != row.Payer || !slices.Equal(theirs, parties):
+		return paymentRow{}, nil, existing.refusal()
+	case existing.Payer != row.Payer || existing.Hold != row.Hold || !sameParties(theirs, parties):
 		return paymentRow{}, nil, payclient.ErrMismatch
 	}
 	return existing, theirs, nil
 }
 
-// Pay captures an open payment from a wallet of its payer's; "" is the default one.
+func sameParties(shares []Share, parties []Party) bool {
+	return slices.EqualFunc(shares, parties, func(s Share, p Party) bool { return s.Party == p })
+}
+
+// Pay captures an open payment from a wallet of its payer's, "" being the default one; one
+// with Hold it authorises. The merchant is told.
 func (s *Service) Pay(ctx context.Context, user authclient.UserID, payment PaymentID, wallet WalletID) (Payment, error) {
-	row, parties, err := s.visible(ctx, Caller{User: user}, payment)
+	row, shares, err := s.visible(ctx, Caller{User: user}, payment)
 	if err != nil {
 		return Payment{}, err
 	}
@@ -178,22 +187,23 @@ func (s *Service) Pay(ctx context.Context, user authclient.UserID, payment Payme
 	if err != nil {
 		return Payment{}, err
 	}
-	return s.capture(ctx, row, parties, wallet)
+	return s.capture(ctx, row, shares, wallet, true)
 }
 
-// capture takes the money of a payment, once: it gives the payment as captured,
-// whoever captured it, or says why it isn't. With wallet "" there is none.
-func (s *Service) capture(ctx context.Context, row paymentRow, parties []Party, wallet WalletID) (Payment, error) {
-	if row.State == payclient.Open && wallet == "" && row.ExpiresAt.After(s.now()) {
+// capture takes the money of a payment, once: it gives the payment as captured (or, with
+// Hold, authorized), whoever did it, or says why it isn't. With wallet "" there is none. The
+// merchant is told unless it asked for this itself.
+func (s *Service) capture(ctx context.Context, row paymentRow, shares []Share, wallet WalletID, tell bool) (Payment, error) {
+	if row.State == payclient.Open && wallet == "" {
 		return Payment{}, s.shortage(payclient.ErrNoWallet, row, 0)
 	}
-	if row.State == payclient.Open && wallet != "" {
+	if row.State == payclient.Open {
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			won, err := s.settle(ctx, tx, row.ID, payclient.Captured, wallet)
-			if err != nil || !won {
+			won, err := s.agree(ctx, tx, row, wallet)
+			if err != nil || !won || !tell {
 				return err
 			}
-			return s.take(ctx, tx, &row, wallet)
+			return s.tell(ctx, tx, agreedEvent(row), row.ID)
 		})
 		if errors.Is(err, ledger.ErrInsufficient) {
 			return Payment{}, s.insufficient(ctx, row, wallet)
@@ -201,15 +211,16 @@ func (s *Service) capture(ctx context.Context, row paymentRow, parties []Party, 
 		if err != nil {
 			return Payment{}, fmt.Errorf("capture payment %s: %w", row.ID, err)
 		}
-		if row, err = s.payment(ctx, row.ID); err != nil {
+		s.jobs.Wake()
+		if row, shares, err = s.payment(ctx, s.db.NewSelect, row.ID); err != nil {
 			return Payment{}, err
 		}
 	}
 	switch row.State {
-	case payclient.Captured:
-		return s.paymentOf(row, parties), nil
+	case payclient.Captured, payclient.Authorized:
+		return s.paymentOf(row, shares), nil
 	case payclient.Closed:
-		return Payment{}, payclient.ErrClosed
+		return Payment{}, row.refusal()
 	}
 	return Payment{}, payclient.ErrExpired
 }

@@ -2,6 +2,7 @@ package pay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -14,23 +15,29 @@ import (
 const (
 	WalletHasAccount = "a wallet has an account"
 	PartiesAddUp     = "the parties' shares are the payment's amount"
-	StateFits        = "a payment has a wallet exactly when it is captured"
-	TransferFits     = "a payment's transfer from its wallet into escrow is done exactly when it is captured"
-	EscrowIsCaptured = "escrow is the sum of the captured payments"
+	SharesAddUp      = "what became of a payment is what became of its shares"
+	CountersFit      = "refunded and released are at most captured, that is at most authorized, and that at most the amount"
+	StateFits        = "a payment has a wallet, and its money is held or taken, exactly as its state says"
+	TransferFits     = "a payment's transfers from its wallet into escrow are those of its state"
+	SharesFit        = "a share counts its refunds and releases"
+	MoneyMoved       = "a refund or a release has moved its money"
+	EscrowFits       = "escrow is what was captured and neither refunded nor released"
+	FeesFit          = "fees are those of the releases"
 	WorldIsToppedUp  = "the world has given the sum of the top-ups that succeeded"
+	NothingLate      = "no payment waits past its deadline"
 )
 
 // Checked is how much a check read.
 type Checked struct {
 	ledger.Checked
-	Wallets, Payments int64
+	Wallets, Payments, Refunds, Releases int64
 }
 
 // checkBatch is how many rows a check reads at a time.
 const checkBatch = 1000
 
-// Check verifies every invariant of pay and of its ledger. It is exact on a service
-// that is at rest.
+// Check verifies every invariant of pay and of its ledger, in batches: each is read in one
+// snapshot, so that what changes meanwhile is no violation.
 func (s *Service) Check(ctx context.Context, report ledger.Report) (Checked, error) {
 	var c Checked
 	var err error
@@ -41,6 +48,12 @@ func (s *Service) Check(ctx context.Context, report ledger.Report) (Checked, err
 		return c, err
 	}
 	if c.Payments, err = s.checkPayments(ctx, report); err != nil {
+		return c, err
+	}
+	if c.Refunds, err = s.checkRefunds(ctx, report); err != nil {
+		return c, err
+	}
+	if c.Releases, err = s.checkReleases(ctx, report); err != nil {
 		return c, err
 	}
 	return c, s.checkTotals(ctx, report)
@@ -74,123 +87,37 @@ func (s *Service) checkWallets(ctx context.Context, report ledger.Report) (int64
 	}
 }
 
-func (s *Service) checkPayments(ctx context.Context, report ledger.Report) (int64, error) {
-	var n int64
-	for after := PaymentID(""); ; {
-		var rows []paymentRow
-		err := s.db.NewSelect().Model(&rows).Where("id > ?", after).Order("id").Limit(checkBatch).Scan(ctx)
-		if err != nil {
-			return n, fmt.Errorf("read payments: %w", err)
-		}
-		if len(rows) == 0 {
-			return n, nil
-		}
-		ids := make([]PaymentID, len(rows))
-		for i, r := range rows {
-			ids[i] = r.ID
-		}
-		var parties []partyRow
-		if err := s.db.NewSelect().Model(&parties).Where("payment_id IN (?)", bun.In(ids)).Scan(ctx); err != nil {
-			return n, fmt.Errorf("read parties: %w", err)
-		}
-		shares := map[PaymentID]int64{}
-		for _, p := range parties {
-			shares[p.PaymentID] += p.Amount
-		}
-		if err := s.checkTransfers(ctx, rows, report); err != nil {
-			return n, err
-		}
-		for _, r := range rows {
-			if shares[r.ID] != r.Amount {
-				report(PartiesAddUp, string(r.ID), fmt.Sprintf("they are %d, the amount is %d", shares[r.ID], r.Amount))
-			}
-			if (r.State == payclient.Captured) != (r.WalletID != "") {
-				report(StateFits, string(r.ID), fmt.Sprintf("it is %s, its wallet %q", r.State, r.WalletID))
-			}
-		}
-		n, after = n+int64(len(rows)), ids[len(ids)-1]
-	}
-}
-
-// checkTransfers compares payments with the ledger one by one: two that are wrong by the
-// same amount would agree in the sums.
-func (s *Service) checkTransfers(ctx context.Context, rows []paymentRow, report ledger.Report) error {
-	ids := make([]ledger.TransferID, len(rows))
-	for i, r := range rows {
-		ids[i] = ledger.TransferID(r.ID)
-	}
-	transfers, err := s.ledger.Transfers(ctx, ids...)
-	if err != nil {
-		return err
-	}
-	for i, r := range rows {
-		t, done := transfers[ids[i]]
-		switch {
-		case done != (r.State == payclient.Captured):
-			report(TransferFits, string(r.ID), fmt.Sprintf("it is %s, its transfer done: %t", r.State, done))
-		case done && (t.Amount != r.Amount || t.Debit != ledger.AccountID(r.WalletID) || t.Credit != s.escrow()):
-			report(TransferFits, string(r.ID), fmt.Sprintf("%d of wallet %s, but the transfer moved %d from %s to %s", r.Amount, r.WalletID, t.Amount, t.Debit, t.Credit))
-		}
-	}
-	return nil
-}
-
-// EachPayment calls fn with the payments that a merchant asked for, without their parties,
-// by order: those of orders after one and up to another one, "" for no bound.
-func (s *Service) EachPayment(ctx context.Context, merchant, after, upTo string, fn func(Payment)) error {
-	var last PaymentID
-	for {
-		var rows []paymentRow
-		q := s.db.NewSelect().Model(&rows).Where("merchant = ?", merchant).
-			Where("order_id > ? OR (order_id = ? AND id > ? AND ? <> '')", after, after, last, last).
-			Order("order_id", "id").Limit(checkBatch)
-		if upTo != "" {
-			q = q.Where("order_id <= ?", upTo)
-		}
-		if err := q.Scan(ctx); err != nil {
-			return fmt.Errorf("read payments of %s: %w", merchant, err)
-		}
-		for _, r := range rows {
-			fn(s.paymentOf(r, nil))
-		}
-		if len(rows) < checkBatch {
-			return nil
-		}
-		after, last = rows[len(rows)-1].OrderID, rows[len(rows)-1].ID
-	}
-}
-
 // checkTotals compares our rows with what the ledger moved for them.
 func (s *Service) checkTotals(ctx context.Context, report ledger.Report) error {
-	captured, err := sum(ctx, s.db.NewSelect().Model((*paymentRow)(nil)).Where("state = ?", payclient.Captured))
+	var p struct{ Captured, Refunded, Released int64 }
+	var fees, toppedUp int64
+	var balances map[ledger.AccountID]ledger.Balance
+	err := s.db.Snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		q := tx.NewSelect().Model((*paymentRow)(nil))
+		for _, column := range []string{"captured", "refunded", "released"} {
+			q = q.ColumnExpr("COALESCE(SUM(?), 0)", bun.Ident(column))
+		}
+		err := errors.Join(
+			q.Scan(ctx, &p.Captured, &p.Refunded, &p.Released),
+			tx.NewSelect().Model((*releaseRow)(nil)).ColumnExpr("COALESCE(SUM(fee), 0)").Scan(ctx, &fees),
+			tx.NewSelect().Model((*topUpRow)(nil)).ColumnExpr("COALESCE(SUM(amount), 0)").Where("state = ?", payclient.Succeeded).Scan(ctx, &toppedUp))
+		if err != nil {
+			return fmt.Errorf("add up payments, releases and top-ups: %w", err)
+		}
+		balances, err = s.ledger.BalancesIn(ctx, tx, s.escrow(), s.fees(), s.world())
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	toppedUp, err := sum(ctx, s.db.NewSelect().Model((*topUpRow)(nil)).Where("state = ?", payclient.Succeeded))
-	if err != nil {
-		return err
+	if has, want := balances[s.escrow()].Posted, p.Captured-p.Refunded-p.Released; has != want {
+		report(EscrowFits, string(s.escrow()), fmt.Sprintf("escrow is %d; captured %d, refunded %d, released %d leave %d", has, p.Captured, p.Refunded, p.Released, want))
 	}
-	escrow, err := s.ledger.Balance(ctx, s.escrow())
-	if err != nil {
-		return err
+	if has := balances[s.fees()].Posted; has != fees {
+		report(FeesFit, string(s.fees()), fmt.Sprintf("they are %d, those of the releases %d", has, fees))
 	}
-	world, err := s.ledger.Balance(ctx, s.world())
-	if err != nil {
-		return err
-	}
-	if escrow.Posted != captured {
-		report(EscrowIsCaptured, string(s.escrow()), fmt.Sprintf("escrow is %d, captured is %d", escrow.Posted, captured))
-	}
-	if world.Posted != -toppedUp {
-		report(WorldIsToppedUp, string(s.world()), fmt.Sprintf("the world gave %d, top-ups are %d", -world.Posted, toppedUp))
+	if gave := -balances[s.world()].Posted; gave != toppedUp {
+		report(WorldIsToppedUp, string(s.world()), fmt.Sprintf("the world gave %d, top-ups are %d", gave, toppedUp))
 	}
 	return nil
-}
-
-func sum(ctx context.Context, q *bun.SelectQuery) (int64, error) {
-	var total int64
-	if err := q.ColumnExpr("COALESCE(SUM(amount), 0)").Scan(ctx, &total); err != nil {
-		return 0, fmt.Errorf("add up amounts: %w", err)
-	}
-	return total, nil
 }

@@ -32,7 +32,7 @@ func (s *Service) Checkout(ctx context.Context, user authclient.UserID, payment 
 		return Checkout{}, err
 	}
 	c := Checkout{Payment: p, Missing: s.amount(0), TopUps: s.TopUpRules()}
-	if p.State != payclient.Open || p.Expired {
+	if p.State != payclient.Open {
 		return c, nil
 	}
 	wallets, err := s.allWallets(ctx, user)

@@ -12,6 +12,7 @@ import (
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
+	"jishi/kit/job"
 	"jishi/kit/money"
 	"jishi/ledger"
 	"jishi/pay"
@@ -63,7 +64,7 @@ func newBench(t *testing.T, db *database.DB) *bench {
 	t.Helper()
 	clock := &clock{at: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
 	c := pay.Config{
-		DB: db, Ledger: ledger.New(db, clock.now), Now: clock.now, Currency: money.CNY, Provider: pay.Sandbox{},
+		DB: db, Ledger: ledger.New(db, clock.now), Jobs: job.New(db, clock.now), Now: clock.now, Currency: money.CNY, Provider: pay.Sandbox{},
 		BaseURL: "http://pay.test", Returns: map[string]string{"shop": "http://shop.test/orders/{order}/return"},
 	}
 	b := &bench{pay.New(c), db, c, clock}

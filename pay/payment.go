@@ -2,7 +2,6 @@ package pay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -12,7 +11,8 @@ import (
 
 	"jishi/auth/authclient"
 	"jishi/kit/database"
-	"jishi/kit/id"
+	"jishi/kit/fault"
+	"jishi/kit/job"
 	"jishi/kit/money"
 	"jishi/pay/payclient"
 )
@@ -25,41 +25,61 @@ const (
 	maxParties     = 100
 	maxID          = 64 // bytes of an id that another module gives
 	maxPaymentLife = 30 * 24 * time.Hour
+	eachBatch      = 1000 // payments read at a time
 )
 
-// Party is who receives a share of a payment.
+// Party is who shall receive a share of a payment.
 type Party struct {
 	Payee  string
 	Amount int64 // minor units
 }
 
+// Share is what became of a party's share, in minor units: refunded + released <= captured
+// <= amount, always. A refund of what was released already takes it from both.
+type Share struct {
+	Party
+	Captured int64
+	Refunded int64
+	Released int64 // what the payee has, the fee included
+}
+
+// inEscrow is what can still be released.
+func (s Share) inEscrow() int64 { return s.Captured - s.Refunded - s.Released }
+
 // NewPayment asks for the sum of the parties' amounts. Wallet "" is the payer's default
 // one. Merchant and Order make a payment unique; Wallet and ExpiresAt may
-// differ when it is asked for again, and only the first ExpiresAt counts.
+// differ when it is asked for again, and only the first ExpiresAt counts. With Hold it
+// is only authorised, until [Service.Capture].
 type NewPayment struct {
 	Order     string
 	Parties   []Party
 	Wallet    WalletID
 	ExpiresAt time.Time
+	Hold      bool
 }
 
-// Payment is money asked for an order. Its life: open, then captured or closed.
+// Payment is money asked for an order. Its life: open, then captured or closed; one with
+// Hold is authorized in between.
 type Payment struct {
 	ID          PaymentID
 	Order       string
 	Merchant    string
 	Payer       authclient.UserID // empty where an order was closed before anybody asked
-	State       string            // payclient.Open, Captured or Closed
+	State       string            // payclient.Open, Authorized, Captured or Closed
+	Hold        bool
 	Amount      money.Amount
+	Authorized  money.Amount
 	Captured    money.Amount
-	Parties     []Party // by payee
+	Refunded    money.Amount
+	Released    money.Amount
+	Shares      []Share // by payee
 	Wallet      WalletID
 	CheckoutURL string
 	ReturnURL   string // where the merchant takes its payer back; "" when none is configured
-	Expired     bool   // open, and too late to be paid
+	Expired     bool   // closed because its time was over
 	ExpiresAt   time.Time
 	CreatedAt   time.Time
-	SettledAt   time.Time // zero while open
+	SettledAt   time.Time // zero until it is captured or closed
 }
 
 type paymentRow struct {
@@ -76,6 +96,53 @@ type paymentRow struct {
 	ExpiresAt database.Time     `bun:"expires_at"`
 	CreatedAt database.Time     `bun:"created_at"`
 	SettledAt database.Time     `bun:"settled_at,nullzero"`
+
+	// What the payer agreed to, with Hold before it is taken; and what became of it. Each is
+	// at most the one before: refunded + released <= captured <= authorized <= amount.
+	Hold       bool  `bun:"hold"`
+	Authorized int64 `bun:"authorized"`
+	Captured   int64 `bun:"captured"`
+	Refunded   int64 `bun:"refunded"`
+	Released   int64 `bun:"released"`
+}
+
+// agreed makes r one that its payer has agreed to pay from a wallet.
+func (r *paymentRow) agreed(wallet WalletID, at database.Time) {
+	r.State, r.WalletID, r.Authorized = payclient.Authorized, wallet, r.Amount
+	if !r.Hold {
+		r.State, r.Captured, r.SettledAt = payclient.Captured, r.Amount, at
+	}
+}
+
+// overdue: it should have been closed by now.
+func (r *paymentRow) overdue(now time.Time) bool {
+	return (r.State == payclient.Open || r.State == payclient.Authorized) && !r.ExpiresAt.After(now)
+}
+
+// expired: it was closed because its time was over. Of one that was closed before anybody
+// asked for it there was none.
+func (r *paymentRow) expired() bool {
+	return r.State == payclient.Closed && r.Amount > 0 && !r.SettledAt.Before(r.ExpiresAt.Time)
+}
+
+// refusal is why a closed one can't be paid.
+func (r *paymentRow) refusal() error {
+	if r.expired() {
+		return payclient.ErrExpired
+	}
+	return payclient.ErrClosed
+}
+
+// shares are those of a payment that is new.
+func (r *paymentRow) shares(parties []Party) []Share {
+	shares := make([]Share, len(parties))
+	for i, p := range parties {
+		shares[i].Party = p
+		if r.State == payclient.Captured {
+			shares[i].Captured = p.Amount
+		}
+	}
+	return shares
 }
 
 type partyRow struct {
@@ -84,121 +151,69 @@ type partyRow struct {
 	PaymentID PaymentID `bun:"payment_id,pk"`
 	Payee     string    `bun:"payee,pk"`
 	Amount    int64     `bun:"amount"`
+	Captured  int64     `bun:"captured"`
+	Refunded  int64     `bun:"refunded"`
+	Released  int64     `bun:"released"`
+}
+
+// rowsOf are a payment's shares as rows.
+func rowsOf(payment PaymentID, shares []Share) []partyRow {
+	rows := make([]partyRow, len(shares))
+	for i, s := range shares {
+		rows[i] = partyRow{
+			PaymentID: payment, Payee: s.Payee, Amount: s.Amount,
+			Captured: s.Captured, Refunded: s.Refunded, Released: s.Released,
+		}
+	}
+	return rows
 }
 
 // Payment is one payment, for its payer and its merchant.
 func (s *Service) Payment(ctx context.Context, caller Caller, payment PaymentID) (Payment, error) {
-	row, parties, err := s.visible(ctx, caller, payment)
+	row, shares, err := s.visible(ctx, caller, payment)
 	if err != nil {
 		return Payment{}, err
 	}
-	return s.paymentOf(row, parties), nil
+	return s.paymentOf(row, shares), nil
 }
 
-// PaymentOf is the payment for an order: the merchant's own, or the user's.
+// PaymentOf is the payment for an order: the merchant's own, or the user's. It is how a
+// merchant learns what became of a call whose answer it didn't get.
 func (s *Service) PaymentOf(ctx context.Context, caller Caller, order string) (Payment, error) {
 	var row paymentRow
-	var parties []Party
+	var shares []Share
 	var err error
 	if caller.User == "" {
-		row, parties, err = s.byOrder(ctx, caller.Merchant, order)
+		row, shares, err = s.byOrder(ctx, caller.Merchant, order)
 	} else {
-		row, parties, err = s.readPayment(ctx, s.db.NewSelect().Where("order_id = ?", order).Where("payer = ?", caller.User))
+		row, shares, err = s.readPayment(ctx, s.db.NewSelect().Where("order_id = ?", order).Where("payer = ?", caller.User))
 	}
 	if err != nil {
 		return Payment{}, err
 	}
-	return s.paymentOf(row, parties), nil
+	return s.paymentOf(row, shares), nil
 }
 
-// Close ends a payment unless it is captured; what comes back says which of the two
-// holds from now on.
-func (s *Service) Close(ctx context.Context, caller Caller, payment PaymentID) (Payment, error) {
-	row, parties, err := s.visible(ctx, caller, payment)
-	if err != nil {
-		return Payment{}, err
-	}
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := s.settle(ctx, tx, payment, payclient.Closed, "")
-		return err
-	})
-	if err != nil {
-		return Payment{}, err
-	}
-	if row, err = s.payment(ctx, payment); err != nil {
-		return Payment{}, err
-	}
-	return s.paymentOf(row, parties), nil
-}
-
-// CloseOrder closes the payment for an order. Where nobody has asked for it yet, a
-// closed one is written, so that a Charge which comes late finds it and is refused.
-func (s *Service) CloseOrder(ctx context.Context, caller Caller, order string) (Payment, error) {
-	if !visibleASCII(order) {
-		return Payment{}, payclient.ErrOrder
-	}
-	p, err := s.PaymentOf(ctx, caller, order)
-	if errors.Is(err, payclient.ErrNoPayment) {
-		now := database.At(s.now())
-		row := &paymentRow{
-			ID: PaymentID(id.New(paymentPrefix)), OrderID: order, Merchant: caller.Merchant, Payer: caller.User,
-			State: payclient.Closed, Currency: s.currency, ExpiresAt: now, CreatedAt: now, SettledAt: now,
-		}
-		err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			return insertPayment(ctx, tx, row, nil)
-		})
-		if err == nil {
-			return s.paymentOf(*row, nil), nil
-		}
-		if !database.Taken(err) {
-			return Payment{}, err
-		}
-		p, err = s.PaymentOf(ctx, caller, order) // a Charge was faster
-	}
-	if err != nil {
-		return Payment{}, err
-	}
-	return s.Close(ctx, caller, p.ID)
-}
-
-// settle brings an open payment to its end. It is the only statement that changes a
-// payment's state: of callers that race, one wins. Too late, it can only be closed.
-func (s *Service) settle(ctx context.Context, tx bun.Tx, payment PaymentID, state string, wallet WalletID) (bool, error) {
-	now := database.At(s.now())
-	q := tx.NewUpdate().Model((*paymentRow)(nil)).
-		Set("state = ?", state).
-		Set("settled_at = ?", now).
-		Where("id = ?", payment).
-		Where("state = ?", payclient.Open)
-	if state == payclient.Captured {
-		q = q.Set("wallet_id = ?", wallet).Where("expires_at > ?", now)
-	}
-	won, err := database.Changed(q.Exec(ctx))
-	if err != nil {
-		return false, fmt.Errorf("bring payment %s to %s: %w", payment, state, err)
-	}
-	return won, nil
-}
-
-func insertPayment(ctx context.Context, tx bun.Tx, row *paymentRow, parties []Party) error {
+// insertPayment writes a new payment. One that waits, for money or to be captured, has a
+// job that ends it at its deadline.
+func (s *Service) insertPayment(ctx context.Context, tx bun.Tx, row *paymentRow, parties []Party) error {
 	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
 		return fmt.Errorf("insert payment %s for order %s: %w", row.ID, row.OrderID, err)
 	}
-	if len(parties) == 0 {
-		return nil
+	if len(parties) > 0 {
+		rows := rowsOf(row.ID, row.shares(parties))
+		if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
+			return fmt.Errorf("insert parties of payment %s: %w", row.ID, err)
+		}
 	}
-	rows := make([]partyRow, len(parties))
-	for i, p := range parties {
-		rows[i] = partyRow{PaymentID: row.ID, Payee: p.Payee, Amount: p.Amount}
-	}
-	if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
-		return fmt.Errorf("insert parties of payment %s: %w", row.ID, err)
+	if row.State == payclient.Open || row.State == payclient.Authorized {
+		return s.jobs.Add(ctx, tx, job.Job{Kind: expireJob, Key: string(row.ID), At: row.ExpiresAt.Time})
 	}
 	return nil
 }
 
 // visible is a payment as its payer or its merchant may see it; to others there is none.
-func (s *Service) visible(ctx context.Context, caller Caller, payment PaymentID) (paymentRow, []Party, error) {
+func (s *Service) visible(ctx context.Context, caller Caller, payment PaymentID) (paymentRow, []Share, error) {
 	q := s.db.NewSelect().Where("id = ?", payment)
 	if caller.User != "" {
 		q = q.Where("payer = ?", caller.User)
@@ -208,20 +223,38 @@ func (s *Service) visible(ctx context.Context, caller Caller, payment PaymentID)
 	return s.readPayment(ctx, q)
 }
 
-func (s *Service) byOrder(ctx context.Context, merchant, order string) (paymentRow, []Party, error) {
+// merchants is a payment that its merchant does something about that nobody else may,
+// not even a user of the merchant's.
+func (s *Service) merchants(ctx context.Context, caller Caller, payment PaymentID) (paymentRow, []Share, error) {
+	if caller.User != "" {
+		return paymentRow{}, nil, fault.ErrForbidden
+	}
+	return s.visible(ctx, caller, payment)
+}
+
+func (s *Service) byOrder(ctx context.Context, merchant, order string) (paymentRow, []Share, error) {
 	return s.readPayment(ctx, s.db.NewSelect().Where("order_id = ?", order).Where("merchant = ?", merchant))
 }
 
-func (s *Service) payment(ctx context.Context, payment PaymentID) (paymentRow, error) {
-	var row paymentRow
-	if err := s.db.NewSelect().Model(&row).Where("id = ?", payment).Scan(ctx); err != nil {
-		return paymentRow{}, fmt.Errorf("read payment %s: %w", payment, err)
+// readPayment is the one payment that q finds, with its shares by payee. Nobody sees one
+// whose time is over before it is closed.
+func (s *Service) readPayment(ctx context.Context, q *bun.SelectQuery) (paymentRow, []Share, error) {
+	row, shares, err := onePayment(ctx, s.db.NewSelect, q)
+	if err != nil || !row.overdue(s.now()) {
+		return row, shares, err
 	}
-	return row, nil
+	if err := s.expire(ctx, row.ID); err != nil {
+		return paymentRow{}, nil, err
+	}
+	return s.payment(ctx, s.db.NewSelect, row.ID)
 }
 
-// readPayment is the one payment that q finds, with its parties by payee.
-func (s *Service) readPayment(ctx context.Context, q *bun.SelectQuery) (paymentRow, []Party, error) {
+// payment is one as it stands.
+func (s *Service) payment(ctx context.Context, query func() *bun.SelectQuery, payment PaymentID) (paymentRow, []Share, error) {
+	return onePayment(ctx, query, query().Where("id = ?", payment))
+}
+
+func onePayment(ctx context.Context, query func() *bun.SelectQuery, q *bun.SelectQuery) (paymentRow, []Share, error) {
 	var rows []paymentRow
 	if err := q.Model(&rows).Limit(1).Scan(ctx); err != nil {
 		return paymentRow{}, nil, fmt.Errorf("read a payment: %w", err)
@@ -230,32 +263,75 @@ func (s *Service) readPayment(ctx context.Context, q *bun.SelectQuery) (paymentR
 		return paymentRow{}, nil, payclient.ErrNoPayment
 	}
 	var found []partyRow
-	err := s.db.NewSelect().Model(&found).Where("payment_id = ?", rows[0].ID).Order("payee").Scan(ctx)
+	err := query().Model(&found).Where("payment_id = ?", rows[0].ID).Order("payee").Scan(ctx)
 	if err != nil {
 		return paymentRow{}, nil, fmt.Errorf("read parties of payment %s: %w", rows[0].ID, err)
 	}
-	parties := make([]Party, len(found))
+	shares := make([]Share, len(found))
 	for i, p := range found {
-		parties[i] = Party{Payee: p.Payee, Amount: p.Amount}
+		shares[i] = Share{Party{p.Payee, p.Amount}, p.Captured, p.Refunded, p.Released}
 	}
-	return rows[0], parties, nil
+	return rows[0], shares, nil
 }
 
-func (s *Service) paymentOf(r paymentRow, parties []Party) Payment {
-	p := Payment{
-		ID: r.ID, Order: r.OrderID, Merchant: r.Merchant, Payer: r.Payer, State: r.State,
-		Amount: s.amount(r.Amount), Captured: s.amount(0), Parties: parties, Wallet: r.WalletID,
+func (s *Service) paymentOf(r paymentRow, shares []Share) Payment {
+	return Payment{
+		ID: r.ID, Order: r.OrderID, Merchant: r.Merchant, Payer: r.Payer, State: r.State, Hold: r.Hold,
+		Amount: s.amount(r.Amount), Authorized: s.amount(r.Authorized), Captured: s.amount(r.Captured),
+		Refunded: s.amount(r.Refunded), Released: s.amount(r.Released), Shares: shares, Wallet: r.WalletID,
 		CheckoutURL: s.checkoutURL(r.ID),
 		ReturnURL:   strings.ReplaceAll(s.returns[r.Merchant], "{order}", url.PathEscape(r.OrderID)),
-		Expired:     r.State == payclient.Open && !r.ExpiresAt.After(s.now()),
+		Expired:     r.expired(),
 		ExpiresAt:   r.ExpiresAt.Time, CreatedAt: r.CreatedAt.Time, SettledAt: r.SettledAt.Time,
 	}
-	if r.State == payclient.Captured {
-		p.Captured = p.Amount
+}
+
+// Document is the payment as it travels, in answers and in webhooks.
+func (p Payment) Document() payclient.Payment {
+	minor := func(n int64) money.Amount { return money.Amount{Minor: n, Currency: p.Amount.Currency} }
+	out := payclient.Payment{
+		ID: string(p.ID), Order: p.Order, Merchant: p.Merchant, Payer: string(p.Payer), State: p.State, Hold: p.Hold,
+		Amount: p.Amount, Authorized: p.Authorized, Captured: p.Captured, Refunded: p.Refunded, Released: p.Released,
+		Parties: make([]payclient.Party, len(p.Shares)), Wallet: string(p.Wallet), CheckoutURL: p.CheckoutURL,
+		ExpiresAt: p.ExpiresAt.UTC(), CreatedAt: p.CreatedAt.UTC(),
 	}
-	return p
+	for i, s := range p.Shares {
+		out.Parties[i] = payclient.Party{
+			Payee: s.Payee, Amount: minor(s.Amount), Captured: minor(s.Captured), Refunded: minor(s.Refunded), Released: minor(s.Released),
+		}
+	}
+	if !p.SettledAt.IsZero() {
+		at := p.SettledAt.UTC()
+		out.SettledAt = &at
+	}
+	return out
 }
 
 func (s *Service) checkoutURL(payment PaymentID) string {
 	return s.baseURL + "/pay/checkout/" + url.PathEscape(string(payment))
+}
+
+// EachPayment calls fn with the payments that a merchant asked for, without their parties,
+// by order: those of orders after one and up to another one, "" for no bound.
+func (s *Service) EachPayment(ctx context.Context, merchant, after, upTo string, fn func(Payment)) error {
+	var last PaymentID
+	for {
+		var rows []paymentRow
+		q := s.db.NewSelect().Model(&rows).Where("merchant = ?", merchant).
+			Where("order_id > ? OR (order_id = ? AND id > ? AND ? <> '')", after, after, last, last).
+			Order("order_id", "id").Limit(eachBatch)
+		if upTo != "" {
+			q = q.Where("order_id <= ?", upTo)
+		}
+		if err := q.Scan(ctx); err != nil {
+			return fmt.Errorf("read payments of %s: %w", merchant, err)
+		}
+		for _, r := range rows {
+			fn(s.paymentOf(r, nil))
+		}
+		if len(rows) < eachBatch {
+			return nil
+		}
+		after, last = rows[len(rows)-1].OrderID, rows[len(rows)-1].ID
+	}
 }

@@ -266,7 +266,7 @@ func TestTooLate(t *testing.T) {
 		if err != nil || p.State != payclient.Closed {
 			t.Errorf("%+v, %v", p, err)
 		}
-		if _, err := b.Pay(t.Context(), alice, pay.PaymentID(short.Payment), ""); !errors.Is(err, payclient.ErrClosed) {
+		if _, err := b.Pay(t.Context(), alice, pay.PaymentID(short.Payment), ""); !errors.Is(err, payclient.ErrExpired) {
 			t.Errorf("after closing: %v", err)
 		}
 	})

@@ -42,11 +42,20 @@ func (s *Service) Statement(ctx context.Context, user authclient.UserID, wallet 
 	if err != nil {
 		return Statement{}, fmt.Errorf("read statement of %s: %w", wallet, err)
 	}
-	orders, err := s.ordersOf(ctx, moves)
+	entries, err := s.entriesOf(ctx, moves)
 	if err != nil {
 		return Statement{}, err
 	}
-	out := Statement{Wallet: w, Next: next, Entries: make([]Entry, len(moves))}
+	return Statement{Wallet: w, Next: next, Entries: entries}, nil
+}
+
+// entriesOf says what the ledger's entries were for.
+func (s *Service) entriesOf(ctx context.Context, moves []ledger.Entry) ([]Entry, error) {
+	orders, err := s.ordersOf(ctx, moves)
+	if err != nil {
+		return nil, err
+	}
+	entries := make([]Entry, len(moves))
 	for i, m := range moves {
 		e := Entry{
 			ID: string(m.Transfer.ID), Kind: m.Transfer.Code, Amount: s.amount(m.Amount),
@@ -59,9 +68,9 @@ func (s *Service) Statement(ctx context.Context, user authclient.UserID, wallet 
 			e.Payment = PaymentID(m.Transfer.Ref)
 			e.Order = orders[e.Payment]
 		}
-		out.Entries[i] = e
+		entries[i] = e
 	}
-	return out, nil
+	return entries, nil
 }
 
 // ordersOf finds what the payments among the entries were for.

@@ -184,8 +184,8 @@ func (s *Service) Confirm(ctx context.Context, topUp TopUpID, r Receipt) (TopUp,
 		if err != nil || !won {
 			return err
 		}
-		return s.move(ctx, tx, ledger.Transfer{
-			ID: ledger.TransferID(topUp), Debit: s.world(), Credit: ledger.AccountID(row.WalletID),
+		return s.post(ctx, tx, ledger.Transfer{
+			ID: ledger.TransferID(topUp), Kind: ledger.Move, Debit: s.world(), Credit: ledger.AccountID(row.WalletID),
 			Amount: row.Amount, Code: codeTopUp, Ref: string(topUp),
 		})
 	})
@@ -202,23 +202,6 @@ func (s *Service) Confirm(ctx context.Context, topUp TopUpID, r Receipt) (TopUp,
 		return TopUp{}, fmt.Errorf("confirm top-up %s with %s: it came as %s: %w", topUp, r.Reference, row.Reference, errReceipt)
 	}
 	return s.topUpOf(row), nil
-}
-
-// Codes of transfers, and kinds of a statement's entries.
-const (
-	codeTopUp   = "topup"
-	codePayment = "payment"
-)
-
-// move posts one transfer of the market's currency. A refusal rolls back what the
-// caller has done in tx.
-func (s *Service) move(ctx context.Context, tx bun.Tx, t ledger.Transfer) error {
-	t.Unit, t.Kind = s.unit(), ledger.Move
-	refusals, err := s.ledger.Apply(ctx, tx, ledger.Group{t})
-	if err != nil {
-		return fmt.Errorf("move %s: %w", t.ID, err)
-	}
-	return errors.Join(refusals...)
 }
 
 func (s *Service) topUp(ctx context.Context, topUp TopUpID) (topUpRow, error) {

@@ -51,29 +51,33 @@ func Requests(log *slog.Logger, m *Metrics) func(http.Handler) http.Handler {
 			l := &line{}
 			rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 			ctx := context.WithValue(r.Context(), lineKey{}, l)
+			// Also when an answer is cut off by a panic.
+			defer func() { m.request(ctx, log, r.Method, l, rec, time.Since(start)) }()
 			next.ServeHTTP(rec, r.WithContext(ctx))
-
-			took := time.Since(start)
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if l.route == "" {
-				l.route = "other"
-			}
-			m.requests.WithLabelValues(l.route, strconv.Itoa(rec.status)).Inc()
-			m.seconds.WithLabelValues(l.route).Observe(took.Seconds())
-			level := slog.LevelInfo
-			if rec.status >= http.StatusInternalServerError {
-				level = slog.LevelError
-			}
-			log.LogAttrs(ctx, level, "request", append(l.attrs,
-				slog.String("method", r.Method),
-				slog.String("route", l.route),
-				slog.Int("status", rec.status),
-				slog.Int64("bytes", rec.bytes),
-				slog.Duration("took", took),
-			)...)
 		})
 	}
+}
+
+// request counts a request that is over, and writes its line.
+func (m *Metrics) request(ctx context.Context, log *slog.Logger, method string, l *line, rec *recorder, took time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.route == "" {
+		l.route = "other"
+	}
+	m.requests.WithLabelValues(l.route, strconv.Itoa(rec.status)).Inc()
+	m.seconds.WithLabelValues(l.route).Observe(took.Seconds())
+	level := slog.LevelInfo
+	if rec.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	log.LogAttrs(ctx, level, "request", append(l.attrs,
+		slog.String("method", method),
+		slog.String("route", l.route),
+		slog.Int("status", rec.status),
+		slog.Int64("bytes", rec.bytes),
+		slog.Duration("took", took),
+	)...)
 }
 
 // recorder keeps what was answered.

@@ -101,6 +101,7 @@ type Call struct {
 
 	MaxBody int64    // bytes; 0 is a megabyte
 	Media   []string // of a body that is a file
+	Streams string   // media type of an answer that is a Stream
 }
 
 // Register adds a call. Its handler returns refusals or errors as they are; what the
@@ -110,6 +111,9 @@ func Register[I, O any](a *API, c Call, handle func(context.Context, *I) (*O, er
 	op := c.operation()
 	op.Responses = refusals(a, append(c.always(a, reflect.TypeFor[I]()), c.Refuses...))
 	documented := op.Responses // huma adds the good one
+	if c.Streams != "" {
+		op.Responses["200"] = &huma.Response{Description: "OK", Content: map[string]*huma.MediaType{c.Streams: {Schema: &huma.Schema{Type: huma.TypeString}}}}
+	}
 	route := c.Method + " " + c.Path
 	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		ops.Route(ctx.Context(), route) // here, so that what the library refuses has its route too

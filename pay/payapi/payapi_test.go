@@ -16,6 +16,7 @@ import (
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
+	"jishi/kit/job"
 	"jishi/kit/money"
 	"jishi/kit/rest"
 	"jishi/kit/web"
@@ -48,7 +49,7 @@ func caller(ctx context.Context) pay.Caller {
 func api(t testing.TB, db *database.DB) http.Handler {
 	t.Helper()
 	s := pay.New(pay.Config{
-		DB: db, Ledger: ledger.New(db, time.Now), Now: time.Now, Currency: money.CNY, Provider: pay.Sandbox{},
+		DB: db, Ledger: ledger.New(db, time.Now), Jobs: job.New(db, time.Now), Now: time.Now, Currency: money.CNY, Provider: pay.Sandbox{},
 		BaseURL: "http://pay.test",
 	})
 	if err := s.Prepare(t.Context()); err != nil {
@@ -117,7 +118,7 @@ func story(t *testing.T, base string, hc *http.Client, run string) {
 	}
 	p, err := buyer.Create(ctx, in)
 	if err != nil || p.State != payclient.Captured || p.ID != short.Payment || p.Captured != cny(1200) || p.Wallet != w.ID ||
-		len(p.Parties) != 1 || p.Parties[0] != in.Parties[0] || p.SettledAt == nil || p.Merchant != "shop" {
+		len(p.Parties) != 1 || p.Parties[0].Payee != "usr_seller" || p.Parties[0].Amount != cny(1200) || p.Parties[0].Captured != cny(1200) || p.SettledAt == nil || p.Merchant != "shop" {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	for who, c := range map[string]*payclient.Client{"buyer": buyer, "shop": shop} {
@@ -170,6 +171,11 @@ func lists(t *testing.T, buyer *payclient.Client, w payclient.Wallet) {
 	e, err := buyer.Entries(ctx, w.ID, payclient.Page{Limit: 1})
 	if err != nil || len(e.Items) != 1 || e.Next == "" || e.Items[0].Kind != "payment" || e.Items[0].Amount != cny(-1200) || e.Items[0].Balance != cny(300) || e.Items[0].Order == "" {
 		t.Errorf("%+v, %v", e, err)
+	}
+	for at, want := range map[time.Time]money.Amount{time.Now().Add(-time.Hour): cny(0), time.Now().Add(time.Hour): cny(300)} {
+		if b, err := buyer.BalanceAt(ctx, w.ID, at); err != nil || b.Balance != want || b.Available != want || !b.At.Equal(at) {
+			t.Errorf("at %s: %+v, %v; want %v", at, b, err, want)
+		}
 	}
 	if _, err := buyer.Entries(ctx, w.ID, payclient.Page{Cursor: "nonsense"}); fault.Of(err).Code != "page.cursor" {
 		t.Errorf("%v", err)

@@ -21,7 +21,8 @@ type newPayment struct {
 	Order     string     `json:"order" maxLength:"64" doc:"makes the payment unique; asking again for the same order is harmless" example:"ord_06f3kq0c8dv3t2mjh41m6r9s5g"`
 	Parties   []newParty `json:"parties" minItems:"1" maxItems:"100" doc:"who receives what; the payment is over their sum"`
 	Wallet    string     `json:"wallet,omitempty" maxLength:"64" doc:"the payer's default wallet when absent"`
-	ExpiresAt time.Time  `json:"expires_at,omitzero" doc:"it can't be captured from then on; 30 minutes from now when absent"`
+	ExpiresAt time.Time  `json:"expires_at,omitzero" doc:"it is closed then, unless it is captured; 30 minutes from now when absent"`
+	Hold      bool       `json:"hold,omitempty" doc:"only authorise: the amount is held in the wallet until it is captured"`
 }
 
 type newParty struct {
@@ -34,22 +35,30 @@ func (a *api) createPayment(ctx context.Context, in *struct{ Body newPayment }) 
 	if err != nil {
 		return nil, err
 	}
-	p := pay.NewPayment{
-		Order: in.Body.Order, Wallet: pay.WalletID(in.Body.Wallet), ExpiresAt: in.Body.ExpiresAt,
-		Parties: make([]pay.Party, len(in.Body.Parties)),
-	}
-	for i, party := range in.Body.Parties {
-		amount, err := party.Amount.In(a.pay.Currency())
-		if err != nil {
-			return nil, fault.Of(err).On("parties")
-		}
-		p.Parties[i] = pay.Party{Payee: party.Payee, Amount: amount.Minor}
-	}
-	made, err := a.pay.Charge(ctx, caller, p)
+	parties, err := a.parties(in.Body.Parties)
 	if err != nil {
 		return nil, err
 	}
-	return a.replyOf(made), nil
+	made, err := a.pay.Charge(ctx, caller, pay.NewPayment{
+		Order: in.Body.Order, Parties: parties, Wallet: pay.WalletID(in.Body.Wallet),
+		ExpiresAt: in.Body.ExpiresAt, Hold: in.Body.Hold,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return replyOf(made), nil
+}
+
+func (a *api) parties(in []newParty) ([]pay.Party, error) {
+	parties := make([]pay.Party, len(in))
+	for i, p := range in {
+		amount, err := p.Amount.In(a.pay.Currency())
+		if err != nil {
+			return nil, fault.Of(err).On("parties")
+		}
+		parties[i] = pay.Party{Payee: p.Payee, Amount: amount.Minor}
+	}
+	return parties, nil
 }
 
 func (a *api) payment(ctx context.Context, in *paymentPath) (*paymentReply, error) {
@@ -61,7 +70,7 @@ func (a *api) payment(ctx context.Context, in *paymentPath) (*paymentReply, erro
 	if err != nil {
 		return nil, err
 	}
-	return a.replyOf(p), nil
+	return replyOf(p), nil
 }
 
 func (a *api) paymentOf(ctx context.Context, in *struct {
@@ -75,7 +84,7 @@ func (a *api) paymentOf(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return a.replyOf(p), nil
+	return replyOf(p), nil
 }
 
 func (a *api) close(ctx context.Context, in *paymentPath) (*paymentReply, error) {
@@ -87,7 +96,7 @@ func (a *api) close(ctx context.Context, in *paymentPath) (*paymentReply, error)
 	if err != nil {
 		return nil, err
 	}
-	return a.replyOf(p), nil
+	return replyOf(p), nil
 }
 
 func (a *api) closeOrder(ctx context.Context, in *struct {
@@ -101,7 +110,7 @@ func (a *api) closeOrder(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return a.replyOf(p), nil
+	return replyOf(p), nil
 }
 
 func (a *api) checkout(ctx context.Context, in *paymentPath) (*struct{ Body payclient.Checkout }, error) {
@@ -114,7 +123,7 @@ func (a *api) checkout(ctx context.Context, in *paymentPath) (*struct{ Body payc
 		return nil, err
 	}
 	out := payclient.Checkout{
-		Payment: a.replyOf(c.Payment).Body, Choices: make([]payclient.Choice, len(c.Choices)),
+		Payment: replyOf(c.Payment).Body, Choices: make([]payclient.Choice, len(c.Choices)),
 		Enough: c.Enough, Missing: c.Missing, Expired: c.Payment.Expired, ReturnURL: c.Payment.ReturnURL,
 	}
 	for i, choice := range c.Choices {
@@ -139,24 +148,7 @@ func (a *api) payNow(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return a.replyOf(p), nil
+	return replyOf(p), nil
 }
 
-func (a *api) replyOf(p pay.Payment) *paymentReply {
-	out := payclient.Payment{
-		ID: string(p.ID), Order: p.Order, Merchant: p.Merchant, Payer: string(p.Payer), State: p.State,
-		Amount: p.Amount, Authorized: p.Captured, Captured: p.Captured, Refunded: p.Captured, Released: p.Captured, Parties: make([]payclient.Party, len(p.Parties)),
-		Wallet: string(p.Wallet), CheckoutURL: p.CheckoutURL,
-		ExpiresAt: p.ExpiresAt.UTC(), CreatedAt: p.CreatedAt.UTC(),
-	}
-	out.Refunded.Minor, out.Released.Minor = 0, 0
-	for i, party := range p.Parties {
-		out.Parties[i] = payclient.Party{Payee: party.Payee, Amount: p.Amount}
-		out.Parties[i].Amount.Minor = party.Amount
-	}
-	if !p.SettledAt.IsZero() {
-		at := p.SettledAt.UTC()
-		out.SettledAt = &at
-	}
-	return &paymentReply{out}
-}
+func replyOf(p pay.Payment) *paymentReply { return &paymentReply{p.Document()} }

@@ -116,6 +116,13 @@ type Entries struct {
 	Next  string  `json:"next,omitempty" doc:"cursor of the next page; absent on the last one"`
 }
 
+// Balance is what a wallet had at a time.
+type Balance struct {
+	At        time.Time    `json:"at"`
+	Balance   money.Amount `json:"balance"`
+	Available money.Amount `json:"available" doc:"what of it was not held"`
+}
+
 // NewTopUp puts money into a wallet.
 type NewTopUp struct {
 	Wallet string `json:"wallet"`
@@ -163,7 +170,7 @@ type Checkout struct {
 	Choices   []Choice     `json:"choices" doc:"the payer's wallets; none once it can't be paid any more"`
 	Enough    bool         `json:"enough" doc:"one of the wallets suffices"`
 	Missing   money.Amount `json:"missing" doc:"in the wallet that has most"`
-	Expired   bool         `json:"expired" doc:"open, and too late to be paid"`
+	Expired   bool         `json:"expired" doc:"it was closed because its time was over"`
 	ReturnURL string       `json:"return_url,omitempty" doc:"where the merchant takes its payer back"`
 }
 
@@ -258,6 +265,11 @@ func (c *Client) Wallet(ctx context.Context, id string) (Wallet, error) {
 // Entries is the statement of one of the caller's wallets.
 func (c *Client) Entries(ctx context.Context, wallet string, p Page) (Entries, error) {
 	return rest.Call[Entries](ctx, c.http, http.MethodGet, c.wallet(wallet)+"/entries"+p.query(), "", nil)
+}
+
+// BalanceAt is what one of the caller's wallets had at a past time.
+func (c *Client) BalanceAt(ctx context.Context, wallet string, at time.Time) (Balance, error) {
+	return rest.Call[Balance](ctx, c.http, http.MethodGet, c.wallet(wallet)+"/balance?at="+url.QueryEscape(at.UTC().Format(time.RFC3339Nano)), "", nil)
 }
 
 // CreateTopUp puts money into a wallet. The same key and content again give the same

@@ -30,8 +30,13 @@ var (
 	ErrReason     = fault.New(fault.Invalid, "pay.reason", "A reason has at most 200 characters, none of them invisible.").On("reason")
 	ErrAmount     = fault.New(fault.Invalid, "pay.amount", "An amount is more than zero.").On("amount")
 
+	ErrWebhookURL      = fault.New(fault.Invalid, "pay.webhook_url", "This can't be the address of a webhook.").On("url")
+	ErrNoWebhook       = fault.New(fault.NotFound, "pay.no_webhook", "There is no such webhook.")
+	ErrTooManyWebhooks = fault.New(fault.Conflict, "pay.too_many_webhooks", "There are as many webhooks as a merchant can have.")
+
 	ErrNotFound   = fault.New(fault.NotFound, "pay.wallet_not_found", "You have no such wallet.").On("wallet")
 	ErrName       = fault.New(fault.Invalid, "pay.wallet_name", "A wallet's name has at most 40 characters, none of them invisible.").On("name")
+	ErrDay        = fault.New(fault.Invalid, "pay.day", "A day is written as 2026-01-31.")
 	ErrTooMany    = fault.New(fault.Conflict, "pay.too_many_wallets", "You have as many wallets as one can have.")
 	ErrCurrency   = fault.New(fault.Invalid, "pay.currency", "This currency is not offered.").On("currency")
 	ErrTopUpRange = fault.New(fault.Invalid, "pay.topup_range", "This amount is outside of what can be topped up at once.").On("amount") // min, max

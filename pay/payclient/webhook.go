@@ -1,6 +1,7 @@
 package payclient
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -8,9 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"jishi/kit/rest"
 )
 
 // Types of events: what became of a payment otherwise than by a call of its merchant, who
@@ -27,6 +31,47 @@ type Event struct {
 	Type      string    `json:"type"`
 	Timestamp time.Time `json:"timestamp"`
 	Data      Payment   `json:"data"`
+}
+
+// NewWebhook has a merchant told of its payments at an address.
+type NewWebhook struct {
+	URL string `json:"url" maxLength:"500" example:"https://shop.example/webhooks/pay" doc:"https, and not in a private network"`
+}
+
+// Webhook is where a merchant is told.
+type Webhook struct {
+	ID        string    `json:"id" example:"whk_06f3kq0c8dv3t2mjh41m6r9s5g"`
+	URL       string    `json:"url"`
+	Secret    string    `json:"secret,omitempty" example:"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" doc:"signs what is sent; shown when it is made, and not again"`
+	Disabled  bool      `json:"disabled" doc:"its receiver answered 410, so nothing is sent any more"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Webhooks is all webhooks of a merchant, oldest first.
+type Webhooks struct {
+	Items []Webhook `json:"items"`
+}
+
+// CreateWebhook has the merchant told at an address. The same key and content again give
+// the same webhook. It is for the merchant's own token, as are the other calls about webhooks.
+func (c *Client) CreateWebhook(ctx context.Context, in NewWebhook, key string) (Webhook, error) {
+	return rest.Call[Webhook](ctx, c.http, http.MethodPost, c.base+"/webhooks", key, in)
+}
+
+// Webhooks lists the merchant's webhooks.
+func (c *Client) Webhooks(ctx context.Context) (Webhooks, error) {
+	return rest.Call[Webhooks](ctx, c.http, http.MethodGet, c.base+"/webhooks", "", nil)
+}
+
+// RotateWebhook gives a webhook a new secret; the one before signs as well for a day.
+func (c *Client) RotateWebhook(ctx context.Context, id string) (Webhook, error) {
+	return rest.Call[Webhook](ctx, c.http, http.MethodPost, c.base+"/webhooks/"+url.PathEscape(id)+"/rotate", "", nil)
+}
+
+// DeleteWebhook ends a webhook.
+func (c *Client) DeleteWebhook(ctx context.Context, id string) error {
+	_, err := rest.Call[struct{}](ctx, c.http, http.MethodDelete, c.base+"/webhooks/"+url.PathEscape(id), "", nil)
+	return err
 }
 
 // Headers of a webhook, by Standard Webhooks 1.0: https://www.standardwebhooks.com

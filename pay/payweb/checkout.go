@@ -62,7 +62,7 @@ func checkoutOf(ctx context.Context, c pay.Checkout) checkoutView {
 	}
 	v := checkoutView{
 		Token: web.FormToken(), Action: here, Amount: locale.Money(ctx, c.Payment.Amount), ReturnURL: c.Payment.ReturnURL,
-		Open: c.Payment.State == payclient.Open && !c.Payment.Expired, Enough: c.Enough,
+		Open: c.Payment.State == payclient.Open, Enough: c.Enough,
 		Facts: []ui.Fact{
 			{Name: locale.T(ctx, "pay.checkout.order"), Value: c.Payment.Order, URL: c.Payment.ReturnURL},
 			{Name: locale.T(ctx, "pay.checkout.created"), Value: locale.Time(ctx, c.Payment.CreatedAt)},
@@ -106,10 +106,12 @@ func matter(ctx context.Context, c pay.Checkout) (ui.Tone, string) {
 	switch {
 	case c.Payment.State == payclient.Captured:
 		return ui.Good, locale.T(ctx, "pay.checkout.captured")
-	case c.Payment.State == payclient.Closed:
-		return ui.Plain, locale.T(ctx, "pay.checkout.closed")
+	case c.Payment.State == payclient.Authorized:
+		return ui.Good, locale.T(ctx, "pay.checkout.authorized")
 	case c.Payment.Expired:
 		return ui.Warn, locale.T(ctx, "pay.checkout.expired")
+	case c.Payment.State == payclient.Closed:
+		return ui.Plain, locale.T(ctx, "pay.checkout.closed")
 	case !c.Enough:
 		return ui.Warn, locale.T(ctx, "pay.checkout.short", "missing", c.Missing)
 	}

@@ -40,6 +40,7 @@ func Routes(mux *http.ServeMux, c Config) {
 	users("GET /pay/{$}", p.wallets)
 	users("POST /pay/wallets", p.createWallet)
 	users("GET /pay/wallets/{id}", p.wallet)
+	users("GET /pay/wallets/{id}/statement.csv", p.export)
 	users("POST /pay/wallets/{id}/name", p.rename)
 	users("POST /pay/wallets/{id}/default", p.makeDefault)
 

@@ -14,6 +14,7 @@ import (
 
 	"jishi/auth/authclient"
 	"jishi/kit/database/dbtest"
+	"jishi/kit/job"
 	"jishi/kit/locale"
 	"jishi/kit/locale/localetest"
 	"jishi/kit/money"
@@ -47,7 +48,7 @@ func newSite(t *testing.T, provider pay.Provider) *site {
 	now := func() time.Time { return s.now }
 	db := dbtest.Open(t, dbtest.SQLite(t), pay.Migrate)
 	s.Service = pay.New(pay.Config{
-		DB: db, Ledger: ledger.New(db, now), Now: now, Currency: money.CNY, Provider: provider,
+		DB: db, Ledger: ledger.New(db, now), Jobs: job.New(db, now), Now: now, Currency: money.CNY, Provider: provider,
 		BaseURL: "http://pay.test", Returns: map[string]string{"shop": "http://shop.test/orders/{order}/return"},
 	})
 	if err := s.Prepare(t.Context()); err != nil {

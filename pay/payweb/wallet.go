@@ -94,6 +94,8 @@ type statementView struct {
 	TopUp   topUpView
 	Rename  renameView
 	Default defaultView
+
+	ExportURL string // of the form that downloads the statement
 }
 
 type entryView struct {
@@ -130,6 +132,8 @@ func (p *pages) showWallet(w http.ResponseWriter, r *http.Request, status int, w
 		},
 		Rename:  renameView{Token: web.FormToken(), Action: walletURL(id) + "/name", Name: s.Wallet.Name},
 		Default: defaultView{Token: web.FormToken(), Action: walletURL(id) + "/default"},
+
+		ExportURL: walletURL(id) + "/statement.csv",
 	}
 	if wrong != nil {
 		v.Rename = *wrong

@@ -1,0 +1,43 @@
+package web
+
+import (
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"jishi/kit/ops"
+)
+
+// File is an answer that is written while it is made, whatever its length: something to
+// be saved under a name.
+type File struct {
+	Name, Type string
+	Write      func(io.Writer) error
+}
+
+// ServeHTTP sends it. Where it can't be written to its end the connection is cut, so that
+// nobody takes a part for the whole.
+func (f File) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", f.Type)
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
+	w.Header().Set("Cache-Control", "no-store")
+	if err := f.Write(w); err != nil {
+		ops.Note(r.Context(), slog.String("err", err.Error()))
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// Stream is a File as a call of an API answers with it.
+type Stream = huma.StreamResponse
+
+// NewStream makes one.
+func NewStream(f File) *Stream {
+	return &Stream{Body: func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		f.ServeHTTP(w, r)
+	}}
+}

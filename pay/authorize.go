@@ -1,0 +1,131 @@
+package pay
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+	"jishi/ledger"
+	"jishi/pay/payclient"
+)
+
+// insertAuthorized writes a payment whose amount is held from its beginning, as
+// insertCaptured does one whose money is taken.
+func (s *Service) insertAuthorized(ctx context.Context, row *paymentRow, parties []Party, wallet WalletID) error {
+	row.agreed(wallet, row.CreatedAt)
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.insertPayment(ctx, tx, row, parties); err != nil {
+			return err
+		}
+		return s.hold(ctx, tx, row)
+	})
+}
+
+// hold sets a payment's amount aside in its wallet. The hold has the payment's id, as
+// the transfer of one that is captured at once.
+func (s *Service) hold(ctx context.Context, tx bun.Tx, row *paymentRow) error {
+	return s.post(ctx, tx, ledger.Transfer{
+		ID: ledger.TransferID(row.ID), Kind: ledger.Hold, Debit: ledger.AccountID(row.WalletID), Credit: s.escrow(),
+		Amount: row.Amount, Code: codeHold, Ref: string(row.ID),
+	})
+}
+
+// The transfers that end a payment's hold.
+func captureID(payment PaymentID) ledger.TransferID { return ledger.TransferID(payment) + ":capture" }
+func voidID(payment PaymentID) ledger.TransferID    { return ledger.TransferID(payment) + ":void" }
+
+// Capture takes what is held for a payment: all of it, or with parties so much of their
+// shares and nothing of the others. The rest is the payer's again. It is for the merchant
+// on its own behalf. The same capture again gives the captured payment.
+func (s *Service) Capture(ctx context.Context, caller Caller, payment PaymentID, parties []Party) (Payment, error) {
+	row, shares, err := s.merchants(ctx, caller, payment)
+	if err != nil {
+		return Payment{}, err
+	}
+	wanted, total, err := s.captured(shares, parties)
+	if err != nil {
+		return Payment{}, err
+	}
+	if row.State == payclient.Authorized {
+		if err := s.captureHeld(ctx, payment, wanted, total); err != nil {
+			return Payment{}, err
+		}
+		if row, shares, err = s.payment(ctx, s.db.NewSelect, payment); err != nil {
+			return Payment{}, err
+		}
+	}
+	switch {
+	case row.State == payclient.Closed:
+		return Payment{}, row.refusal()
+	case row.State == payclient.Open:
+		return Payment{}, payclient.ErrNotAuthorized
+	case row.State == payclient.Authorized: // its time ended between our two looks
+		return Payment{}, payclient.ErrExpired
+	case !sameCaptured(shares, wanted):
+		return Payment{}, payclient.ErrMismatch
+	}
+	return s.paymentOf(row, shares), nil
+}
+
+// captured is what the shares are when these parties are captured, and their sum. None
+// means everything.
+func (s *Service) captured(shares []Share, parties []Party) ([]Share, int64, error) {
+	wanted := slices.Clone(shares)
+	if len(parties) > len(shares) {
+		return nil, 0, payclient.ErrParties
+	}
+	for i := range wanted {
+		wanted[i].Captured = 0
+		if len(parties) == 0 {
+			wanted[i].Captured = wanted[i].Amount
+		}
+	}
+	for _, p := range parties {
+		i, found := slices.BinarySearchFunc(wanted, p.Payee, func(s Share, payee string) int { return cmp.Compare(s.Payee, payee) })
+		switch {
+		case !found:
+			return nil, 0, payclient.ErrNoParty
+		case p.Amount <= 0 || wanted[i].Captured > 0:
+			return nil, 0, payclient.ErrParties
+		case p.Amount > wanted[i].Amount:
+			return nil, 0, s.tooMuch(p.Payee, wanted[i].Amount).On("parties")
+		}
+		wanted[i].Captured = p.Amount
+	}
+	var total int64
+	for _, w := range wanted {
+		total += w.Captured
+	}
+	return wanted, total, nil
+}
+
+// captureHeld captures an authorized payment in time, if nothing else has come of it.
+func (s *Service) captureHeld(ctx context.Context, payment PaymentID, wanted []Share, total int64) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		won, err := s.settle(ctx, tx, payment, []string{payclient.Authorized}, payclient.Captured, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			return q.Set("captured = ?", total).Where("expires_at > ?", database.At(s.now()))
+		})
+		if err != nil || !won {
+			return err
+		}
+		rows := rowsOf(payment, wanted)
+		if _, err := database.Upsert(tx.NewInsert().Model(&rows), []string{"payment_id", "payee"}, "captured").Exec(ctx); err != nil {
+			return fmt.Errorf("capture shares of payment %s: %w", payment, err)
+		}
+		if err := s.jobs.Remove(ctx, tx, expireJob, string(payment)); err != nil {
+			return err
+		}
+		return s.post(ctx, tx, ledger.Transfer{
+			ID: captureID(payment), Kind: ledger.Post, Hold: ledger.TransferID(payment), Amount: total,
+			Code: codePayment, Ref: string(payment),
+		})
+	})
+}
+
+func sameCaptured(a, b []Share) bool {
+	return slices.EqualFunc(a, b, func(x, y Share) bool { return x.Payee == y.Payee && x.Captured == y.Captured })
+}

@@ -1,0 +1,168 @@
+package pay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+	"jishi/kit/id"
+	"jishi/kit/job"
+	"jishi/ledger"
+	"jishi/pay/payclient"
+)
+
+// settle brings a payment from one of the states in from to another one. It is the only
+// statement that changes a payment's state: of callers that race, one wins. What else it
+// changes, or asks for, more adds.
+func (s *Service) settle(ctx context.Context, tx bun.Tx, payment PaymentID, from []string, to string, more func(*bun.UpdateQuery) *bun.UpdateQuery) (bool, error) {
+	q := tx.NewUpdate().Model((*paymentRow)(nil)).
+		Set("state = ?", to).
+		Where("id = ?", payment).
+		Where("state IN (?)", bun.List(from))
+	if to != payclient.Authorized {
+		q = q.Set("settled_at = ?", database.At(s.now()))
+	}
+	won, err := database.Changed(more(q).Exec(ctx))
+	if err != nil {
+		return false, fmt.Errorf("bring payment %s to %s: %w", payment, to, err)
+	}
+	return won, nil
+}
+
+// agree is what its payer does to an open payment: the money is taken, or with Hold set
+// aside. It is false when the payment isn't open, or not any more.
+func (s *Service) agree(ctx context.Context, tx bun.Tx, row paymentRow, wallet WalletID) (bool, error) {
+	now := database.At(s.now())
+	row.agreed(wallet, now)
+	won, err := s.settle(ctx, tx, row.ID, []string{payclient.Open}, row.State, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+		return q.Set("wallet_id = ?", wallet).Set("authorized = ?", row.Authorized).Set("captured = ?", row.Captured).
+			Where("expires_at > ?", now)
+	})
+	if err != nil || !won {
+		return false, err
+	}
+	if row.Hold {
+		return true, s.hold(ctx, tx, &row)
+	}
+	if err := captureShares(ctx, tx, row.ID); err != nil {
+		return false, err
+	}
+	if err := s.jobs.Remove(ctx, tx, expireJob, string(row.ID)); err != nil {
+		return false, err
+	}
+	return true, s.take(ctx, tx, &row, wallet)
+}
+
+// captureShares marks every share of a payment as captured.
+func captureShares(ctx context.Context, tx bun.Tx, payment PaymentID) error {
+	_, err := tx.NewUpdate().Model((*partyRow)(nil)).Set("captured = amount").Where("payment_id = ?", payment).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("capture shares of payment %s: %w", payment, err)
+	}
+	return nil
+}
+
+// Close ends a payment unless it is captured; what comes back says which of the two
+// holds from now on. What was held is the payer's again.
+func (s *Service) Close(ctx context.Context, caller Caller, payment PaymentID) (Payment, error) {
+	if _, _, err := s.visible(ctx, caller, payment); err != nil {
+		return Payment{}, err
+	}
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		ended, err := s.end(ctx, tx, payment, func(q *bun.UpdateQuery) *bun.UpdateQuery { return q })
+		if err != nil || !ended || caller.User == "" {
+			return err
+		}
+		return s.tell(ctx, tx, payclient.EventClosed, payment)
+	})
+	if err != nil {
+		return Payment{}, err
+	}
+	s.jobs.Wake()
+	row, shares, err := s.payment(ctx, s.db.NewSelect, payment)
+	if err != nil {
+		return Payment{}, err
+	}
+	return s.paymentOf(row, shares), nil
+}
+
+// CloseOrder closes the payment for an order. Where nobody has asked for it yet, a
+// closed one is written, so that a Charge which comes late finds it and is refused.
+func (s *Service) CloseOrder(ctx context.Context, caller Caller, order string) (Payment, error) {
+	if !visibleASCII(order) {
+		return Payment{}, payclient.ErrOrder
+	}
+	p, err := s.PaymentOf(ctx, caller, order)
+	if errors.Is(err, payclient.ErrNoPayment) {
+		now := database.At(s.now())
+		row := &paymentRow{
+			ID: PaymentID(id.New(paymentPrefix)), OrderID: order, Merchant: caller.Merchant, Payer: caller.User,
+			State: payclient.Closed, Currency: s.currency, ExpiresAt: now, CreatedAt: now, SettledAt: now,
+		}
+		err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			return s.insertPayment(ctx, tx, row, nil)
+		})
+		if err == nil {
+			return s.paymentOf(*row, nil), nil
+		}
+		if !database.Taken(err) {
+			return Payment{}, err
+		}
+		p, err = s.PaymentOf(ctx, caller, order) // a Charge was faster
+	}
+	if err != nil {
+		return Payment{}, err
+	}
+	return s.Close(ctx, caller, p.ID)
+}
+
+// end closes a payment that isn't captured, and gives back what is held for it. It is
+// false when the payment has come to its end already.
+func (s *Service) end(ctx context.Context, tx bun.Tx, payment PaymentID, more func(*bun.UpdateQuery) *bun.UpdateQuery) (bool, error) {
+	ended, err := s.settle(ctx, tx, payment, []string{payclient.Open, payclient.Authorized}, payclient.Closed, more)
+	if err != nil || !ended {
+		return false, err
+	}
+	if err := s.jobs.Remove(ctx, tx, expireJob, string(payment)); err != nil {
+		return false, err
+	}
+	var held int64
+	if err := tx.NewSelect().Model((*paymentRow)(nil)).Column("authorized").Where("id = ?", payment).Scan(ctx, &held); err != nil {
+		return false, fmt.Errorf("read what is held for payment %s: %w", payment, err)
+	}
+	if held == 0 {
+		return true, nil
+	}
+	return true, s.post(ctx, tx, ledger.Transfer{
+		ID: voidID(payment), Kind: ledger.Void, Hold: ledger.TransferID(payment), Code: codeVoid, Ref: string(payment),
+	})
+}
+
+// expireJob ends a payment at its deadline.
+const expireJob = "pay.expire"
+
+func (s *Service) expireLater(ctx context.Context, j job.Job) error {
+	return s.expire(ctx, PaymentID(j.Key))
+}
+
+// expire closes a payment whose time is over, if nothing else has come of it, and tells
+// its merchant. Whoever reads such a payment does it as well as the job.
+func (s *Service) expire(ctx context.Context, payment PaymentID) error {
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		ended, err := s.end(ctx, tx, payment, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			return q.Where("expires_at <= ?", database.At(s.now()))
+		})
+		if err != nil || !ended {
+			return err
+		}
+		return s.tell(ctx, tx, payclient.EventClosed, payment)
+	})
+	if err != nil {
+		return fmt.Errorf("end payment %s at its deadline: %w", payment, err)
+	}
+	s.jobs.Wake()
+	return nil
+}
