@@ -304,7 +304,7 @@ func (b *batch) write(ctx context.Context, tx bun.Tx) error {
 	if err := b.register(ctx, tx); err != nil {
 		return err
 	}
-	_, err := tx.NewInsert().Model(&b.wrote).Exec(ctx)
+	_, err := database.Insert(tx, &b.wrote).Exec(ctx)
 	if database.Taken(err) {
 		return errors.Join(err, b.unregister(ctx, tx)) // the transaction may go on without it
 	}
@@ -318,7 +318,7 @@ func (b *batch) write(ctx context.Context, tx bun.Tx) error {
 	if len(rows) == 0 { // between open accounts
 		return nil
 	}
-	_, err = database.Upsert(tx.NewInsert().Model(&rows), []string{"id"}, "posted", "held", "version").Exec(ctx)
+	_, err = database.Upsert(database.Insert(tx, &rows), []string{"id"}, "posted", "held", "version").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("write %d balances: %w", len(rows), err)
 	}
