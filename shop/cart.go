@@ -274,31 +274,39 @@ func (s *Service) CartCount(ctx context.Context, buyer authclient.UserID) (int, 
 	return n, nil
 }
 
-// takeCart takes what is bought out of the cart and gives it, with the prices that the
-// buyer saw. The rows are locked first: of two orders from one cart the second one finds
-// it empty. What the buyer didn't see, or saw otherwise, is asked about again.
-func (s *Service) takeCart(ctx context.Context, tx bun.Tx, buyer authclient.UserID, seen []Item) ([]Item, error) {
+// lockCarts reads the carts of buyers and locks them: of two orders from one cart the second
+// one finds it empty.
+func (s *Service) lockCarts(ctx context.Context, tx bun.Tx, buyers []authclient.UserID) (map[authclient.UserID][]cartLine, error) {
+	if len(buyers) == 0 {
+		return nil, nil
+	}
 	var rows []cartLine
-	err := database.ForUpdate(tx.NewSelect().Model(&rows).Where("buyer = ?", buyer).Order("added_at", "product_id")).Scan(ctx)
+	err := database.ForUpdate(tx.NewSelect().Model(&rows).Where("buyer IN (?)", bun.In(buyers)).Order("buyer", "added_at", "product_id")).Scan(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the cart: %w", err)
+		return nil, fmt.Errorf("read carts: %w", err)
 	}
+	carts := map[authclient.UserID][]cartLine{}
+	for _, r := range rows {
+		carts[r.Buyer] = append(carts[r.Buyer], r)
+	}
+	return carts, nil
+}
+
+// fromCart is what is bought of a cart, with the prices that the buyer saw. What the buyer
+// didn't see, or saw otherwise, is asked about again.
+func (s *Service) fromCart(rows []cartLine, seen []Item) (items []Item, left []cartLine, err error) {
 	if len(rows) == 0 {
-		return nil, shopclient.ErrCartEmpty
+		return nil, nil, shopclient.ErrCartEmpty
 	}
-	rows, left := chosen(rows, seen)
+	rows, left = chosen(rows, seen)
 	if len(seen) > 0 && len(rows) != len(seen) {
-		return nil, shopclient.ErrCartChanged
+		return nil, nil, shopclient.ErrCartChanged
 	}
 	if len(rows) > maxLines {
-		return nil, shopclient.ErrCartFull
+		return nil, nil, shopclient.ErrCartFull
 	}
-	if err := s.stuck(ctx, tx, left); err != nil {
-		return nil, err
-	}
-	items, ids := make([]Item, len(rows)), make([]ProductID, len(rows))
+	items = make([]Item, len(rows))
 	for i, r := range rows {
-		ids[i] = r.ProductID
 		items[i] = Item{Product: r.ProductID, Quantity: r.Quantity}
 		if r.Price > 0 {
 			items[i].Seen = &money.Amount{Minor: r.Price, Currency: s.currency}
@@ -308,11 +316,7 @@ func (s *Service) takeCart(ctx context.Context, tx bun.Tx, buyer authclient.User
 			items[i].Seen = seen[k].Seen
 		}
 	}
-	_, err = tx.NewDelete().Model((*cartLine)(nil)).Where("buyer = ?", buyer).Where("product_id IN (?)", bun.In(ids)).Exec(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("take out of the cart what is bought: %w", err)
-	}
-	return items, nil
+	return items, left, nil
 }
 
 // chosen parts the lines that the buyer saw from the others. A buyer who names none takes
@@ -331,28 +335,21 @@ func chosen(rows []cartLine, seen []Item) (take, left []cartLine) {
 	return take, left
 }
 
-// stuck refuses to leave lines in the cart that could be bought: they came, or came back,
-// after the buyer looked.
-func (s *Service) stuck(ctx context.Context, tx bun.Tx, left []cartLine) error {
-	if len(left) == 0 {
-		return nil
-	}
-	ids, accounts := make([]ProductID, len(left)), make([]ledger.AccountID, len(left))
-	for i, l := range left {
-		ids[i], accounts[i] = l.ProductID, stockOf(l.ProductID)
-	}
-	products, err := s.productsByID(ctx, tx.NewSelect(), ids)
-	if err != nil {
-		return err
-	}
-	balances, err := s.ledger.BalancesIn(ctx, tx, accounts...)
-	if err != nil {
-		return fmt.Errorf("read stocks: %w", err)
-	}
-	for _, l := range left {
-		if s.trouble(products[l.ProductID], balances[stockOf(l.ProductID)].Available, l.Quantity) == None {
-			return shopclient.ErrCartChanged
+// stuck tells whether lines that stay in the cart could be bought: they came, or came
+// back, after the buyer looked.
+func (s *Service) stuck(left []cartLine, products map[ProductID]Product, stock map[ProductID]int64) bool {
+	return slices.ContainsFunc(left, func(l cartLine) bool {
+		return s.trouble(products[l.ProductID], stock[l.ProductID], l.Quantity) == None
+	})
+}
+
+// boughtOf are the lines of a cart that an order has.
+func boughtOf(cart []cartLine, o Order) []cartLine {
+	var all []cartLine
+	for _, l := range cart {
+		if slices.ContainsFunc(o.Lines, func(x OrderLine) bool { return x.ProductID == l.ProductID }) {
+			all = append(all, l)
 		}
 	}
-	return nil
+	return all
 }

@@ -6,19 +6,16 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"jishi/kit/fault"
 	"jishi/kit/job"
 )
 
-// Every order has two jobs from the moment it is written, so that it comes to its end
-// whoever is still listening: one looks soon and then ever less often whether the money
-// was taken, and ends the order if pay was never asked for it; the other one ends what is
-// not paid at its deadline.
+// Every order has a job from the moment it is written, so that it comes to its end whoever
+// is still listening: it looks soon and then ever less often whether the money was taken,
+// ends the order if pay was never asked for it, and at the deadline if it is not paid. What
+// ends an order takes its job away.
 const (
-	settleJob   = "shop.settle"
-	deadlineJob = "shop.deadline"
+	settleJob = "shop.settle"
 
 	settleFirst = 2 * time.Second  // after an order is placed, and the shortest pause
 	settleMost  = 2 * time.Minute  // the longest pause
@@ -26,11 +23,9 @@ const (
 	awayPause   = 20 * time.Second // until pay is asked again when it was away at the deadline
 )
 
-// schedule writes the jobs of a new order.
-func (s *Service) schedule(ctx context.Context, tx bun.Tx, o Order) error {
-	return s.jobs.Add(ctx, tx,
-		job.Job{Kind: settleJob, Key: string(o.ID), At: o.CreatedAt.Add(settleFirst)},
-		job.Job{Kind: deadlineJob, Key: string(o.ID), At: o.DeadlineAt.Time})
+// settling is the job of a new order.
+func settling(o Order) job.Job {
+	return job.Job{Kind: settleJob, Key: string(o.ID), At: o.CreatedAt.Add(settleFirst)}
 }
 
 // Run does the shop's background work until ctx ends.
@@ -46,7 +41,7 @@ func (s *Service) CatchUp(ctx context.Context, log *slog.Logger) error {
 
 func (s *Service) handlers() map[string]job.Handler {
 	return map[string]job.Handler{
-		settleJob: s.settleLater, deadlineJob: s.endAtDeadline, unusedUpload: s.deleteUnused,
+		settleJob: s.settleLater, unusedUpload: s.deleteUnused,
 		confirmJob: s.confirmLater, releaseJob: s.releaseLater, answerJob: s.answerLater, refundJob: s.refundLater,
 	}
 }
@@ -58,29 +53,28 @@ func (s *Service) handlers() map[string]job.Handler {
 // answer is a failed attempt of the job, which its row remembers.
 func (s *Service) settleLater(ctx context.Context, j job.Job) error {
 	o, asked, err := s.settle(ctx, OrderID(j.Key))
-	if err != nil && (o.State != Pending || j.Attempt == 1) {
+	if o.State != Pending {
 		return err
 	}
 	now := s.now()
-	if o.State != Pending || !now.Before(o.DeadlineAt.Time) {
-		return nil // from here on it is the other job's
+	if !now.Before(o.DeadlineAt.Time) {
+		return s.closeLate(ctx, o)
+	}
+	if err != nil && j.Attempt == 1 {
+		return err
 	}
 	if !asked && j.Attempt == 1 && now.Sub(o.CreatedAt.Time) >= unaskedLife {
 		_, err := s.close(ctx, o)
 		return err
 	}
-	pause := min(max(now.Sub(o.CreatedAt.Time), settleFirst), settleMost)
+	pause := min(max(now.Sub(o.CreatedAt.Time), settleFirst), settleMost, o.DeadlineAt.Sub(now))
 	return errors.Join(err, job.Later(now.Add(pause)))
 }
 
-// endAtDeadline closes the payment of an order that is still pending. Where pay is away
-// nothing is guessed: the stock stays held, and pay is asked again for as long as it takes.
-func (s *Service) endAtDeadline(ctx context.Context, j job.Job) error {
-	o, err := s.order(ctx, OrderID(j.Key))
-	if err != nil || o.State != Pending {
-		return err
-	}
-	_, err = s.close(ctx, o)
+// closeLate closes the payment of an order whose time is over. Where pay is away nothing is
+// guessed: the stock stays held, and pay is asked again for as long as it takes.
+func (s *Service) closeLate(ctx context.Context, o Order) error {
+	_, err := s.close(ctx, o)
 	if f := fault.Of(err); f != nil && (f.Kind == fault.Busy || f.Kind == fault.Unknown) {
 		return errors.Join(err, job.Later(s.now().Add(awayPause)))
 	}

@@ -80,7 +80,7 @@ func lockBuyers(ctx context.Context, tx bun.Tx, ids []authclient.UserID) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	if _, err := database.Upsert(tx.NewInsert().Model(&unknown), []string{"id"}).Exec(ctx); err != nil {
+	if _, err := database.Upsert(database.Insert(tx, &unknown), []string{"id"}).Exec(ctx); err != nil {
 		return fmt.Errorf("add %d buyers: %w", len(unknown), err)
 	}
 	return nil
@@ -105,31 +105,14 @@ func (s *Service) admit(open *openOrders, lines []OrderLine) error {
 	return nil
 }
 
-// payBefore is until when an order must be paid that is placed now, while that much of its
-// products can be bought: soon, where it leaves few for others.
-func (s *Service) payBefore(now time.Time, stock map[ProductID]int64, lines []OrderLine) time.Time {
+// payBefore is until when an order must be paid that is placed now and leaves that much of
+// its products: soon, where there are few for others.
+func (s *Service) payBefore(now time.Time, left map[ProductID]int64, lines []OrderLine) time.Time {
 	wait := s.payTime
 	for _, l := range lines {
-		if s.terms.ScarceTime > 0 && stock[l.ProductID]-l.Quantity < scarce {
+		if s.terms.ScarceTime > 0 && left[l.ProductID] < scarce {
 			wait = min(wait, s.terms.ScarceTime)
 		}
 	}
 	return now.Add(wait)
-}
-
-// stockIn is what can be bought now of the products of lines.
-func (s *Service) stockIn(ctx context.Context, tx bun.Tx, lines []OrderLine) (map[ProductID]int64, error) {
-	accounts := make([]ledger.AccountID, len(lines))
-	for i, l := range lines {
-		accounts[i] = stockOf(l.ProductID)
-	}
-	balances, err := s.ledger.BalancesIn(ctx, tx, accounts...)
-	if err != nil {
-		return nil, fmt.Errorf("read stocks: %w", err)
-	}
-	stock := make(map[ProductID]int64, len(lines))
-	for _, l := range lines {
-		stock[l.ProductID] = balances[stockOf(l.ProductID)].Available
-	}
-	return stock, nil
 }

@@ -124,70 +124,41 @@ func (s *Service) PlaceOrder(ctx context.Context, buyer Person, in NewOrder, key
 	if err := in.check(); err != nil {
 		return Order{}, err
 	}
-	oid, err := s.place(ctx, buyer, in, key)
+	o, err := s.place(ctx, buyer, in, key)
 	if err != nil {
 		return Order{}, err
 	}
-	return s.Pay(ctx, buyer.ID, oid, in.Wallet)
+	return s.pay(ctx, o, in.Wallet)
 }
 
-// place writes a pending order: one transaction with everything that has to be true of it.
-func (s *Service) place(ctx context.Context, buyer Person, in NewOrder, key string) (OrderID, error) {
-	oid := OrderID(id.New("ord"))
-	used, err := s.db.InTxOnce(ctx, use("order", buyer.ID, key, in), string(oid), func(ctx context.Context, tx bun.Tx) error {
-		items := in.Items
-		if in.Cart {
-			var err error
-			if items, err = s.takeCart(ctx, tx, buyer.ID, in.Items); err != nil {
-				return err
-			}
+// place writes a pending order, or finds the one that the same use of the key placed.
+func (s *Service) place(ctx context.Context, buyer Person, in NewOrder, key string) (Order, error) {
+	o := Order{ID: OrderID(id.New("ord")), Buyer: buyer.ID, BuyerName: buyer.Name}
+	u := use("order", buyer.ID, key, in)
+	claim, err := u.Claim(string(o.ID))
+	if err != nil {
+		return Order{}, err
+	}
+	got, err := s.change(ctx, change{place: &placing{o, in, claim}})
+	if errors.Is(err, database.ErrUnknown) {
+		if placed, lookErr := s.order(ctx, o.ID); lookErr == nil {
+			return placed, nil
 		}
-		o, err := s.priced(ctx, tx, oid, items)
-		if err != nil {
-			return err
-		}
-		open, err := s.openOf(ctx, tx, buyer.ID)
-		if err != nil {
-			return err
-		}
-		if err := s.admit(open[buyer.ID], o.Lines); err != nil {
-			return err
-		}
-		stock, err := s.stockIn(ctx, tx, o.Lines)
-		if err != nil {
-			return err
-		}
-		now := s.now()
-		o.Buyer, o.BuyerName, o.State = buyer.ID, buyer.Name, Pending
-		o.CreatedAt, o.DeadlineAt = database.At(now), database.At(s.payBefore(now, stock, o.Lines))
-		if _, err := tx.NewInsert().Model(&o).Exec(ctx); err != nil {
-			return fmt.Errorf("write order %s: %w", oid, err)
-		}
-		if _, err := tx.NewInsert().Model(&o.Lines).Exec(ctx); err != nil {
-			return fmt.Errorf("write the lines of order %s: %w", oid, err)
-		}
-		if err := s.record(ctx, tx, oid, Pending); err != nil {
-			return err
-		}
-		if err := s.schedule(ctx, tx, o); err != nil {
-			return err
-		}
-		// Last, since buyers of one product wait for each other from here to the commit.
-		return s.hold(ctx, tx, oid, o.Lines)
-	})
-	return OrderID(used), err
+	}
+	if err == nil {
+		err = got.err
+	}
+	if err != nil {
+		return Order{}, err
+	}
+	if got.first != "" {
+		return s.order(ctx, got.first)
+	}
+	return got.order, nil
 }
 
 // priced is an order's lines with today's products, and their total.
-func (s *Service) priced(ctx context.Context, tx bun.Tx, oid OrderID, items []Item) (Order, error) {
-	ids := make([]ProductID, len(items))
-	for i, item := range items {
-		ids[i] = item.Product
-	}
-	products, err := s.productsByID(ctx, tx.NewSelect(), ids)
-	if err != nil {
-		return Order{}, err
-	}
+func (s *Service) priced(oid OrderID, items []Item, products map[ProductID]Product) (Order, error) {
 	total := money.Amount{Currency: s.currency}
 	lines := make([]OrderLine, len(items))
 	for i, item := range items {
@@ -252,19 +223,14 @@ var outcome = map[State]ledger.Kind{Paid: ledger.Post, Canceled: ledger.Void}
 // finish moves a pending order to Paid or Canceled and ends its holds with it. It gives
 // the order as it is then: another caller may have been first, to the other state too.
 func (s *Service) finish(ctx context.Context, o Order, to State) (Order, error) {
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := s.move(ctx, tx, o.ID, to); err != nil {
-			return err
-		}
-		if err := s.addShipments(ctx, tx, o, to); err != nil {
-			return err
-		}
-		return s.release(ctx, tx, o.ID, o.Lines, outcome[to])
-	})
-	if err != nil && !errors.Is(err, shopclient.ErrWrongState) {
+	got, err := s.change(ctx, change{end: &ending{o, to}})
+	if err != nil && !errors.Is(err, database.ErrUnknown) {
 		return Order{}, err
 	}
-	return s.order(ctx, o.ID)
+	if err != nil || errors.Is(got.err, shopclient.ErrWrongState) {
+		return s.order(ctx, o.ID)
+	}
+	return got.order, got.err
 }
 
 // Order is a purchase of the buyer's; others' are ErrNoOrder.

@@ -1,13 +1,9 @@
 package shop
 
 import (
-	"context"
 	"errors"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/uptrace/bun"
 
 	"jishi/kit/database"
 	"jishi/kit/fault"
@@ -150,46 +146,32 @@ func TestPayRacesCancel(t *testing.T) {
 	})
 }
 
-// The move itself has one winner, whoever calls it.
-func TestOneMoveWins(t *testing.T) {
+// An order ends once, whoever wants what, in one batch or in several.
+func TestAnOrderEndsOnce(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
 		p := m.product(20)
 		for range 10 {
 			o := m.pending(p, 1)
-			var mu sync.Mutex
-			wins := 0
-			at(2, func(i int) bool {
-				to := []State{Paid, Canceled}[i]
-				err := m.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return m.move(ctx, tx, o.ID, to) })
-				if err == nil {
-					mu.Lock()
-					wins++
-					mu.Unlock()
-				} else if !errors.Is(err, shopclient.ErrWrongState) {
+			got := at(6, func(i int) State {
+				now, err := m.finish(t.Context(), o, []State{Paid, Canceled}[i%2])
+				if err != nil {
 					t.Error(err)
 				}
-				return true
+				return now.State
 			})
-			if wins != 1 {
-				t.Fatalf("%d winners, want 1", wins)
+			var ends int
+			err := m.db.NewSelect().Model((*orderEvent)(nil)).ColumnExpr("COUNT(*)").
+				Where("order_id = ?", o.ID).Where("state <> ?", Pending).Scan(t.Context(), &ends)
+			if err != nil || ends != 1 {
+				t.Errorf("%d ends (%v), want 1", ends, err)
 			}
-			m.mend(o)
+			for _, state := range got {
+				if state != m.state(o) {
+					t.Errorf("somebody was told %s, the order is %s", state, m.state(o))
+				}
+			}
 		}
 	})
-}
-
-// mend does what belongs to the state of an order that a test moved without it.
-func (m *market) mend(o Order) {
-	m.t.Helper()
-	err := m.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
-		if err := m.addShipments(ctx, tx, o, m.state(o)); err != nil {
-			return err
-		}
-		return m.release(ctx, tx, o.ID, o.Lines, outcome[m.state(o)])
-	})
-	if err != nil {
-		m.t.Fatal(err)
-	}
 }
 
 func TestSettleTwiceAndAtOnce(t *testing.T) {

@@ -18,8 +18,15 @@ import (
 // end is returned as it is.
 func (s *Service) Pay(ctx context.Context, buyer authclient.UserID, oid OrderID, wallet string) (Order, error) {
 	o, err := s.Order(ctx, buyer, oid)
-	if err != nil || o.State != Pending {
+	if err != nil {
 		return o, err
+	}
+	return s.pay(ctx, o, wallet)
+}
+
+func (s *Service) pay(ctx context.Context, o Order, wallet string) (Order, error) {
+	if o.State != Pending {
+		return o, nil
 	}
 	in, err := newPayment(o, wallet)
 	if err != nil {
@@ -28,16 +35,16 @@ func (s *Service) Pay(ctx context.Context, buyer authclient.UserID, oid OrderID,
 	p, err := s.payer.Create(ctx, in) // a call: never inside a transaction
 	if short, ok := payclient.ShortageOf(err); ok {
 		return o, shopclient.ErrUnpaid.
-			With("order", string(oid)).
+			With("order", string(o.ID)).
 			With("available", short.Available).
 			With("missing", short.Missing).
 			With("checkout_url", short.CheckoutURL)
 	}
 	if errors.Is(err, payclient.ErrClosed) {
-		return s.Settle(ctx, oid)
+		return s.Settle(ctx, o.ID)
 	}
 	if err != nil {
-		return o, fmt.Errorf("pay order %s: %w", oid, err)
+		return o, fmt.Errorf("pay order %s: %w", o.ID, err)
 	}
 	paid, err := s.conclude(ctx, o, p)
 	if err != nil {

@@ -117,18 +117,6 @@ func shipmentsOf(o Order, at time.Time) []Shipment {
 	return all
 }
 
-// addShipments writes those of an order that becomes paid.
-func (s *Service) addShipments(ctx context.Context, tx bun.Tx, o Order, to State) error {
-	if to != Paid {
-		return nil
-	}
-	shipments := shipmentsOf(o, s.now())
-	if _, err := tx.NewInsert().Model(&shipments).Exec(ctx); err != nil {
-		return fmt.Errorf("write the shipments of order %s: %w", o.ID, err)
-	}
-	return nil
-}
-
 // step brings a shipment to a state, with what else changes of it. It is the only statement
 // that changes one's state: of callers that race, one wins and the others get ErrWrongState.
 // The order is completed with the last of its shipments.

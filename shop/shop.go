@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jishi/auth/authclient"
+	"jishi/kit/commit"
 	"jishi/kit/database"
 	"jishi/kit/job"
 	"jishi/kit/money"
@@ -102,6 +103,7 @@ type Service struct {
 	now      func() time.Time
 
 	operators []authclient.UserID
+	changes   *commit.Committer[change, changed]
 }
 
 // New returns the shop of a migrated database.
@@ -120,6 +122,7 @@ func New(c Config) *Service {
 
 		operators: c.Operators,
 	}
+	s.changes = commit.New(c.DB, s.writeChanges, nil)
 	return s
 }
 

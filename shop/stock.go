@@ -71,6 +71,19 @@ func (s *Service) apply(ctx context.Context, tx bun.Tx, g ledger.Group) error {
 
 // stockOf is what can be bought now of each product.
 func (s *Service) stockOf(ctx context.Context, ids ...ProductID) (map[ProductID]int64, error) {
+	return stocks(ids, func(accounts []ledger.AccountID) (map[ledger.AccountID]ledger.Balance, error) {
+		return s.ledger.Balances(ctx, accounts...)
+	})
+}
+
+// stockIn is stockOf as a transaction sees it.
+func (s *Service) stockIn(ctx context.Context, tx bun.Tx, ids []ProductID) (map[ProductID]int64, error) {
+	return stocks(ids, func(accounts []ledger.AccountID) (map[ledger.AccountID]ledger.Balance, error) {
+		return s.ledger.BalancesIn(ctx, tx, accounts...)
+	})
+}
+
+func stocks(ids []ProductID, read func([]ledger.AccountID) (map[ledger.AccountID]ledger.Balance, error)) (map[ProductID]int64, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -78,7 +91,7 @@ func (s *Service) stockOf(ctx context.Context, ids ...ProductID) (map[ProductID]
 	for i, p := range ids {
 		accounts[i] = stockOf(p)
 	}
-	balances, err := s.ledger.Balances(ctx, accounts...)
+	balances, err := read(accounts)
 	if err != nil {
 		return nil, fmt.Errorf("read stocks: %w", err)
 	}
@@ -95,27 +108,47 @@ func holdID(o OrderID, position int64) ledger.TransferID {
 	return ledger.TransferID(string(o) + ":" + strconv.FormatInt(position, 10))
 }
 
-// hold takes the pieces of all lines out of stock, or of none.
-func (s *Service) hold(ctx context.Context, tx bun.Tx, o OrderID, lines []OrderLine) error {
-	group := make(ledger.Group, len(lines))
-	for i, l := range lines {
-		group[i] = ledger.Transfer{
-			ID:     holdID(o, l.Position),
-			Debit:  stockOf(l.ProductID),
-			Credit: soldOf(l.ProductID),
-			Unit:   ledger.Unit(l.ProductID),
-			Amount: l.Quantity,
-			Kind:   ledger.Hold,
-			Code:   "order",
-			Ref:    string(o),
-		}
+// holdOf takes the pieces of all lines of an order out of stock, or of none.
+func holdOf(o Order) ledger.Group {
+	group := make(ledger.Group, len(o.Lines))
+	for i, l := range o.Lines {
+		group[i] = pieces(o, l, ledger.Hold)
+		group[i].ID = holdID(o.ID, l.Position)
 	}
-	err := s.apply(ctx, tx, group)
-	if !errors.Is(err, ledger.ErrInsufficient) {
-		return err
+	return group
+}
+
+// endOf ends the holds of an order: Post sells the pieces, Void gives them back.
+func endOf(o Order, how ledger.Kind) ledger.Group {
+	group := make(ledger.Group, len(o.Lines))
+	for i, l := range o.Lines {
+		group[i] = pieces(o, l, how)
+		group[i].Hold = holdID(o.ID, l.Position)
+		group[i].ID = group[i].Hold + ":end"
 	}
-	short := fault.Of(err)
-	for _, l := range lines {
+	return group
+}
+
+// pieces is a transfer of those of one line.
+func pieces(o Order, l OrderLine, kind ledger.Kind) ledger.Transfer {
+	return ledger.Transfer{
+		Kind:   kind,
+		Debit:  stockOf(l.ProductID),
+		Credit: soldOf(l.ProductID),
+		Unit:   ledger.Unit(l.ProductID),
+		Amount: l.Quantity,
+		Code:   "order",
+		Ref:    string(o.ID),
+	}
+}
+
+// soldOut is the ledger's refusal of a hold, as buyers understand it.
+func soldOut(o Order, refusal error) error {
+	if !errors.Is(refusal, ledger.ErrInsufficient) {
+		return refusal
+	}
+	short := fault.Of(refusal)
+	for _, l := range o.Lines {
 		if short.Extra["account"] == string(stockOf(l.ProductID)) {
 			return shopclient.ErrSoldOut.
 				With("product", string(l.ProductID)).
@@ -124,28 +157,5 @@ func (s *Service) hold(ctx context.Context, tx bun.Tx, o OrderID, lines []OrderL
 				With("wanted", l.Quantity)
 		}
 	}
-	return err
-}
-
-// release ends the holds of an order: Post sells the pieces, Void gives them back.
-func (s *Service) release(ctx context.Context, tx bun.Tx, o OrderID, lines []OrderLine, how ledger.Kind) error {
-	group := make(ledger.Group, len(lines))
-	for i, l := range lines {
-		hold := holdID(o, l.Position)
-		group[i] = ledger.Transfer{
-			ID:     hold + ":end",
-			Debit:  stockOf(l.ProductID),
-			Credit: soldOf(l.ProductID),
-			Unit:   ledger.Unit(l.ProductID),
-			Amount: l.Quantity,
-			Kind:   how,
-			Hold:   hold,
-			Code:   "order",
-			Ref:    string(o),
-		}
-	}
-	if err := s.apply(ctx, tx, group); err != nil {
-		return fmt.Errorf("release the stock of order %s: %w", o, err)
-	}
-	return nil
+	return refusal
 }

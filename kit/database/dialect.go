@@ -175,7 +175,9 @@ func ForUpdate(q *bun.SelectQuery) *bun.SelectQuery {
 // Insert writes rows, a pointer to a slice of them, and asks nothing back. Otherwise bun
 // has MariaDB return every column that is null in some row, which costs more than the
 // insert, and scans it into the rows.
-func Insert(tx bun.Tx, rows any) *bun.InsertQuery { return tx.NewInsert().Model(rows).Returning("NULL") }
+func Insert(tx bun.Tx, rows any) *bun.InsertQuery {
+	return tx.NewInsert().Model(rows).Returning("NULL")
+}
 
 // Upsert makes an insert overwrite the given columns of rows whose key (a primary or
 // unique one, all of its columns) is in use; without columns such rows stay as they

@@ -26,15 +26,14 @@ var ErrUsed = errors.New("the key was used before")
 type once struct {
 	bun.BaseModel `bun:"table:once"`
 
-	Scope    string `bun:",pk"`
-	Key      []byte `bun:",pk"` // a hash: callers send what they like
+	Key      []byte `bun:",pk"` // a hash of scope and key: callers send what they like
 	BodyHash string
 	Result   string
 	At       Time
 }
 
-func keyHash(key string) []byte {
-	h := sha256.Sum256([]byte(key))
+func keyHash(scope, key string) []byte {
+	h := sha256.Sum256([]byte(scope + "\x00" + key))
 	return h[:]
 }
 
@@ -48,7 +47,7 @@ func Once(ctx context.Context, tx bun.Tx, scope, key, bodyHash, result string) e
 	if key == "" {
 		return nil
 	}
-	row := once{Scope: scope, Key: keyHash(key), BodyHash: bodyHash, Result: result, At: At(time.Now())}
+	row := once{Key: keyHash(scope, key), BodyHash: bodyHash, Result: result, At: At(time.Now())}
 	_, err := tx.NewInsert().Model(&row).Exec(ctx)
 	if Taken(err) {
 		return ErrUsed
@@ -66,7 +65,7 @@ func (db *DB) Used(ctx context.Context, scope, key, bodyHash string) (result str
 		return "", false, nil
 	}
 	var row once
-	err = db.NewSelect().Model(&row).Where("scope = ?", scope).Where("? = ?", bun.Ident("key"), keyHash(key)).Scan(ctx)
+	err = db.NewSelect().Model(&row).Where("? = ?", bun.Ident("key"), keyHash(scope, key)).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", false, nil
 	}
@@ -88,15 +87,98 @@ type Use struct {
 	Asked      any // as JSON it tells requests with one key apart
 }
 
-// InTxOnce is InTx for a request that has a key: of requests with one key, at once or
-// later, the first runs write and the others get its result.
-func (db *DB) InTxOnce(ctx context.Context, u Use, result string, write func(context.Context, bun.Tx) error) (string, error) {
+// Claim is a use with the result that it will have if it is the first, to be written in a
+// transaction together with others.
+type Claim struct {
+	key          []byte // nil: may be repeated
+	body, result string
+}
+
+// Claim is u with its result, an id.
+func (u Use) Claim(result string) (Claim, error) {
+	if u.Key == "" {
+		return Claim{result: result}, nil
+	}
+	hash, err := u.hash()
+	return Claim{keyHash(u.Scope, u.Key), hash, result}, err
+}
+
+// Name tells claims of one batch apart that have the same key; "" may be repeated.
+func (c Claim) Name() string { return string(c.key) }
+
+func (u Use) hash() (string, error) {
 	body, err := json.Marshal(u.Asked)
 	if err != nil {
 		return "", fmt.Errorf("read what is asked for in %s: %w", u.Scope, err)
 	}
 	sum := sha256.Sum256(body)
-	hash := hex.EncodeToString(sum[:])
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// Past is what became of a claim's key before: the first one's result ("" where this is
+// the first), or ErrMismatch.
+type Past struct {
+	Result string
+	Err    error
+}
+
+// LookUpClaims gives the past of each claim.
+func LookUpClaims(ctx context.Context, tx bun.Tx, claims []Claim) ([]Past, error) {
+	past := make([]Past, len(claims))
+	var keys [][]byte
+	for _, c := range claims {
+		if c.key != nil {
+			keys = append(keys, c.key)
+		}
+	}
+	if len(keys) == 0 {
+		return past, nil
+	}
+	var rows []once
+	if err := tx.NewSelect().Model(&rows).Where("? IN (?)", bun.Ident("key"), bun.In(keys)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("look up %d keys: %w", len(keys), err)
+	}
+	used := make(map[string]once, len(rows))
+	for _, r := range rows {
+		used[string(r.Key)] = r
+	}
+	for i, c := range claims {
+		if r, found := used[string(c.key)]; found && c.key != nil {
+			past[i].Result = r.Result
+			if r.BodyHash != c.body {
+				past[i].Err = ErrMismatch
+			}
+		}
+	}
+	return past, nil
+}
+
+// RecordClaims writes claims down whose effects are in this transaction. Where another
+// transaction was faster with one of the keys, the error is [Taken].
+func RecordClaims(ctx context.Context, tx bun.Tx, claims []Claim) error {
+	var rows []once
+	now := At(time.Now())
+	for _, c := range claims {
+		if c.key != nil {
+			rows = append(rows, once{Key: c.key, BodyHash: c.body, Result: c.result, At: now})
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	if _, err := Insert(tx, &rows).Exec(ctx); err != nil {
+		return fmt.Errorf("record %d keys: %w", len(rows), err)
+	}
+	return nil
+}
+
+// InTxOnce is InTx for a request that has a key: of requests with one key, at once or
+// later, the first runs write and the others get its result.
+func (db *DB) InTxOnce(ctx context.Context, u Use, result string, write func(context.Context, bun.Tx) error) (string, error) {
+	hash, err := u.hash()
+	if err != nil {
+		return "", err
+	}
 	err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		// First, so that of two at once the second waits here, before it does anything.
 		if err := Once(ctx, tx, u.Scope, u.Key, hash, result); err != nil {
@@ -129,7 +211,7 @@ func (db *DB) ForgetOnce(ctx context.Context, then time.Time) (int, error) {
 	total := 0
 	for {
 		var old []once
-		err := db.NewSelect().Model(&old).Column("scope", "key").Where("at < ?", At(then)).Order("at").Limit(forgetBatch).Scan(ctx)
+		err := db.NewSelect().Model(&old).Column("key").Where("at < ?", At(then)).Order("at").Limit(forgetBatch).Scan(ctx)
 		if err != nil || len(old) == 0 {
 			return total, err
 		}

@@ -23,7 +23,7 @@ func (db *DB) findSpace(ctx context.Context) error {
 	scope := "space " + rand.Text()
 	rows := make([]once, probeRows)
 	for i := range rows {
-		rows[i] = once{Scope: scope, Key: keyHash(fmt.Sprint(i)), Result: strings.Repeat("x", probeResult), At: At(time.Now())}
+		rows[i] = once{Key: keyHash(scope, fmt.Sprint(i)), Result: strings.Repeat("x", probeResult), At: At(time.Now())}
 	}
 	err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		_, err := tx.NewInsert().Model(&rows).Exec(ctx)
@@ -33,7 +33,7 @@ func (db *DB) findSpace(ctx context.Context) error {
 		return err
 	}
 	return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := tx.NewDelete().Model((*once)(nil)).Where("scope = ?", scope).Exec(ctx)
+		_, err := tx.NewDelete().Model(&rows).WherePK().Exec(ctx)
 		return err
 	})
 }

@@ -134,19 +134,19 @@ func (q *Queue) Add(ctx context.Context, tx bun.Tx, jobs ...Job) error {
 			DueAt: database.At(j.At), CreatedAt: database.At(now),
 		}
 	}
-	_, err := database.Upsert(tx.NewInsert().Model(&rows), []string{"kind", "key"}).Exec(ctx)
+	_, err := database.Upsert(database.Insert(tx, &rows), []string{"kind", "key"}).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("add job %s %s: %w", jobs[0].Kind, jobs[0].Key, err)
 	}
 	return nil
 }
 
-// Remove takes back a job in the caller's transaction, whatever its state. A run that
-// goes on isn't stopped.
-func (q *Queue) Remove(ctx context.Context, tx bun.Tx, kind, key string) error {
-	_, err := tx.NewDelete().Model((*row)(nil)).Where("kind = ?", kind).Where("? = ?", bun.Ident("key"), key).Exec(ctx)
+// Remove takes back jobs of a kind in the caller's transaction, whatever their state. A run
+// that goes on isn't stopped.
+func (q *Queue) Remove(ctx context.Context, tx bun.Tx, kind string, keys ...string) error {
+	_, err := tx.NewDelete().Model((*row)(nil)).Where("kind = ?", kind).Where("? IN (?)", bun.Ident("key"), bun.In(keys)).Exec(ctx)
 	if err != nil {
-		return fmt.Errorf("remove job %s %s: %w", kind, key, err)
+		return fmt.Errorf("remove %d jobs %s: %w", len(keys), kind, err)
 	}
 	return nil
 }
