@@ -9,7 +9,6 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/kit/fault"
-	"jishi/kit/job"
 )
 
 // rounds is how often a race is run.
@@ -43,7 +42,7 @@ var verbs = []struct {
 		return second(m.Cancel(ctx, bob.ID, x.order.ID))
 	}},
 	{"expire", true, false, false, func(ctx context.Context, m *market, x traded) error {
-		return m.endAtDeadline(ctx, job.Job{Key: string(x.order.ID)})
+		return m.closeLate(ctx, x.order)
 	}},
 	{"ship", false, false, false, func(ctx context.Context, m *market, x traded) error {
 		return second(m.Ship(ctx, ann.ID, x.shipment, "SF", "1"))
