@@ -10,7 +10,6 @@ import (
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/money"
-	"jishi/ledger"
 	"jishi/shop/shopclient"
 )
 

@@ -11,7 +11,6 @@ import (
 
 	"jishi/auth/authclient"
 	"jishi/kit/database"
-	"jishi/ledger"
 	"jishi/shop/shopclient"
 )
 
