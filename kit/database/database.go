@@ -131,3 +131,17 @@ func (r refusing) QueryContext(ctx context.Context, query string, args ...any) (
 	rows, err := r.DB.QueryContext(ctx, query, args...)
 	return rows, refusal(err)
 }
+
+// Durable tells whether what is committed here survives a power failure, as far as the
+// settings go: SQLite's are ours, those of a server its operator's.
+func (db *DB) Durable(ctx context.Context) (bool, error) {
+	question, least, most := "SELECT @@innodb_flush_log_at_trx_commit", 1, 1
+	if db.dialect() == "sqlite" {
+		question, least, most = "PRAGMA synchronous", 2, 3 // FULL and EXTRA
+	}
+	var level int
+	if err := db.write.QueryRowContext(ctx, question).Scan(&level); err != nil { // of a connection that writes
+		return false, fmt.Errorf("is it durable: %w", refusal(err))
+	}
+	return least <= level && level <= most, nil
+}

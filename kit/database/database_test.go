@@ -298,6 +298,32 @@ func TestPages(t *testing.T) {
 
 func TestSchemasAreTheSame(t *testing.T) { dbtest.Parity(t, things) }
 
+// What is committed survives a power failure; a server that is set to forget it is found.
+func TestDurable(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		expect := func(want bool) {
+			t.Helper()
+			if got, err := db.Durable(t.Context()); err != nil || got != want {
+				t.Errorf("durable: %v, %v, want %v", got, err, want)
+			}
+		}
+		expect(true)
+		if isSQLite(t.Name()) {
+			return
+		}
+		for value, want := range map[int]bool{0: false, 2: false, 1: true} {
+			_, err := db.NewSelect().DB().NewRaw("SET GLOBAL innodb_flush_log_at_trx_commit = ?", value).Exec(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(want)
+		}
+		if _, err := db.NewSelect().DB().NewRaw("SET GLOBAL innodb_flush_log_at_trx_commit = 1").Exec(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}, things)
+}
+
 // Whatever ends a transaction, nothing of it stays.
 func TestNothingHappenedUnlessItDid(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
