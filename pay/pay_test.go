@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,12 @@ const (
 	bob   = authclient.UserID("usr_bob")
 	carol = authclient.UserID("usr_carol")
 )
+
+// merchant is the shop on its own behalf.
+var merchant = pay.Caller{Merchant: "shop"}
+
+// long asks for the long form of tests.
+func long() bool { return os.Getenv("TEST_LONG") != "" }
 
 // clock is a time that tests set.
 type clock struct {

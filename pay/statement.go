@@ -23,11 +23,13 @@ type Statement struct {
 // Entry is one line of a statement.
 type Entry struct {
 	ID        string       // of the transfer
-	Kind      string       // "topup" or "payment"
-	Amount    money.Amount // negative when the money went out
+	Kind      string       // one of the codes of transfers, "topup"
+	Amount    money.Amount // negative when the money went out; zero of a hold and a void
+	Reserved  money.Amount // what a hold set aside, or a void gave back; zero of others
 	Balance   money.Amount // of the wallet after it
+	Held      money.Amount // in the wallet after it
 	TopUp     TopUpID      // of a top-up
-	Payment   PaymentID    // of a payment, as Order
+	Payment   PaymentID    // of everything else, as Order
 	Order     string
 	CreatedAt time.Time
 }
@@ -59,12 +61,15 @@ func (s *Service) entriesOf(ctx context.Context, moves []ledger.Entry) ([]Entry,
 	for i, m := range moves {
 		e := Entry{
 			ID: string(m.Transfer.ID), Kind: m.Transfer.Code, Amount: s.amount(m.Amount),
-			Balance: s.amount(m.Posted), CreatedAt: m.Transfer.At,
+			Reserved: s.amount(0), Balance: s.amount(m.Posted), Held: s.amount(m.Held), CreatedAt: m.Transfer.At,
 		}
 		switch e.Kind {
 		case codeTopUp:
 			e.TopUp = TopUpID(m.Transfer.Ref)
-		case codePayment:
+		case codeHold, codeVoid:
+			e.Reserved = s.amount(m.Transfer.Amount)
+		}
+		if e.TopUp == "" {
 			e.Payment = PaymentID(m.Transfer.Ref)
 			e.Order = orders[e.Payment]
 		}
@@ -77,7 +82,7 @@ func (s *Service) entriesOf(ctx context.Context, moves []ledger.Entry) ([]Entry,
 func (s *Service) ordersOf(ctx context.Context, moves []ledger.Entry) (map[PaymentID]string, error) {
 	var ids []PaymentID
 	for _, m := range moves {
-		if m.Transfer.Code == codePayment {
+		if m.Transfer.Code != codeTopUp {
 			ids = append(ids, PaymentID(m.Transfer.Ref))
 		}
 	}

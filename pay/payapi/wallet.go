@@ -120,7 +120,7 @@ func (a *api) entries(ctx context.Context, in *struct {
 	out := payclient.Entries{Items: make([]payclient.Entry, len(s.Entries)), Next: s.Next}
 	for i, e := range s.Entries {
 		out.Items[i] = payclient.Entry{
-			ID: e.ID, Kind: e.Kind, Amount: e.Amount, Balance: e.Balance,
+			ID: e.ID, Kind: e.Kind, Amount: e.Amount, Reserved: e.Reserved, Balance: e.Balance, Held: e.Held,
 			TopUp: string(e.TopUp), Payment: string(e.Payment), Order: e.Order, CreatedAt: e.CreatedAt.UTC(),
 		}
 	}

@@ -101,9 +101,11 @@ type Wallets struct {
 // Entry is one line of a wallet's statement.
 type Entry struct {
 	ID        string       `json:"id" doc:"the transfer in the ledger"`
-	Kind      string       `json:"kind" enum:"topup,payment" doc:"what moved the money"`
-	Amount    money.Amount `json:"amount" doc:"negative when the money went out"`
+	Kind      string       `json:"kind" enum:"topup,payment,hold,void,refund,sale,fee" doc:"what it was; a hold sets an amount aside for a payment, a void gives it back, a sale is the payee's share, a fee the market's part of it"`
+	Amount    money.Amount `json:"amount" doc:"negative when the money went out; zero of a hold and a void"`
+	Reserved  money.Amount `json:"reserved" doc:"what a hold set aside, or a void gave back"`
 	Balance   money.Amount `json:"balance" doc:"of the wallet after it"`
+	Held      money.Amount `json:"held" doc:"in the wallet after it; the balance without it is available"`
 	TopUp     string       `json:"topup,omitempty"`
 	Payment   string       `json:"payment,omitempty"`
 	Order     string       `json:"order,omitempty" doc:"what the payment was for"`

@@ -209,7 +209,7 @@ func (s *site) purse(t *testing.T) pay.Purse {
 func TestTexts(t *testing.T) {
 	localetest.Check(t, payweb.Locales, localetest.Sources{
 		Dirs: []string{".", "..", "../payclient"}, Shared: []fs.FS{ui.Locales},
-		Dynamic: []string{"pay.flash.topup.", "pay.checkout.settled."},
+		Dynamic: []string{"pay.flash.topup.", "pay.checkout.settled.", "pay.entry.kind."},
 	})
 }
 

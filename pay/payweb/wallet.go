@@ -24,6 +24,7 @@ type walletView struct {
 	Number   string
 	Name     string
 	Balance  string
+	Held     string // "" when nothing is
 	Default  bool
 	URL      string
 	TopUpURL string
@@ -56,10 +57,15 @@ func (p *pages) showWallets(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 func walletOf(ctx context.Context, w pay.Wallet) walletView {
-	return walletView{
+	v := walletView{
 		Number: w.Number, Name: nameOf(ctx, w), Balance: locale.Money(ctx, w.Balance), Default: w.Default,
 		URL: walletURL(w.ID), TopUpURL: topUpURL(w.ID),
 	}
+	held := w.Balance
+	if held.Minor -= w.Available.Minor; held.Minor > 0 {
+		v.Held = locale.Money(ctx, held)
+	}
+	return v
 }
 
 func (p *pages) createWallet(w http.ResponseWriter, r *http.Request) error {
@@ -151,12 +157,24 @@ func entryOf(ctx context.Context, e pay.Entry) entryView {
 	v := entryView{
 		Amount: signed(ctx, e.Amount), Incoming: e.Amount.Minor > 0, Balance: locale.Money(ctx, e.Balance), At: locale.Time(ctx, e.CreatedAt),
 	}
-	if e.Payment == "" {
-		v.What = locale.T(ctx, "pay.entry.topup")
-		return v
+	v.What = locale.T(ctx, "pay.entry.kind."+kindOf(e), "order", e.Order, "amount", e.Reserved)
+	switch e.Kind {
+	case "payment", "hold", "void":
+		v.URL = checkoutURL(e.Payment)
+	case "refund":
+		if v.Incoming { // the payer's; a payee has no business with the payment
+			v.URL = checkoutURL(e.Payment)
+		}
 	}
-	v.What, v.URL = locale.T(ctx, "pay.entry.payment", "order", e.Order), checkoutURL(e.Payment)
 	return v
+}
+
+// kindOf tells the two ends of a refund apart.
+func kindOf(e pay.Entry) string {
+	if e.Kind == "refund" && e.Amount.Minor < 0 {
+		return "refunded"
+	}
+	return e.Kind
 }
 
 func signed(ctx context.Context, a money.Amount) string {

@@ -1,0 +1,360 @@
+package pay_test
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"jishi/auth/authclient"
+	"jishi/pay"
+	"jishi/pay/payclient"
+)
+
+// model is pay as one would write it without a database: what each verb answers, and what
+// there is afterwards. A nil answer is success. Wallets are known by their user and their
+// number, the first being the default one.
+type model struct {
+	now      time.Time
+	fee      pay.Fee
+	wallets  map[authclient.UserID][]*modelWallet
+	payments map[string]*modelPayment // by order
+	fees     int64
+}
+
+type modelWallet struct{ posted, held int64 }
+
+func (w *modelWallet) available() int64 { return w.posted - w.held }
+
+type modelPayment struct {
+	state   string
+	hold    bool
+	payer   authclient.UserID
+	wallet  *modelWallet
+	ends    time.Time
+	expired bool
+	shares  []pay.Share
+	refunds map[string]pay.NewRefund // by the merchant's id, with the amount that it was
+	given   map[string]pay.NewRelease
+	to      map[string]*modelWallet // where a payee's share went last
+}
+
+func newModel(now time.Time, fee pay.Fee) *model {
+	return &model{now: now, fee: fee, wallets: map[authclient.UserID][]*modelWallet{}, payments: map[string]*modelPayment{}}
+}
+
+// clone is a copy that shares nothing.
+func (m *model) clone() *model {
+	c := newModel(m.now, m.fee)
+	c.fees = m.fees
+	same := map[*modelWallet]*modelWallet{nil: nil}
+	for user, wallets := range m.wallets {
+		for _, w := range wallets {
+			same[w] = &modelWallet{w.posted, w.held}
+			c.wallets[user] = append(c.wallets[user], same[w])
+		}
+	}
+	for order, p := range m.payments {
+		q := *p
+		q.wallet, q.shares = same[p.wallet], slices.Clone(p.shares)
+		q.refunds, q.given, q.to = maps.Clone(p.refunds), maps.Clone(p.given), map[string]*modelWallet{}
+		for payee, w := range p.to {
+			q.to[payee] = same[w]
+		}
+		c.payments[order] = &q
+	}
+	return c
+}
+
+func (p *modelPayment) sum(of func(pay.Share) int64) int64 {
+	var total int64
+	for _, s := range p.shares {
+		total += of(s)
+	}
+	return total
+}
+
+func (p *modelPayment) amount() int64 { return p.sum(func(s pay.Share) int64 { return s.Amount }) }
+
+func (m *model) openWallet(user authclient.UserID, amount int64) {
+	m.wallets[user] = append(m.wallets[user], &modelWallet{posted: amount})
+}
+
+func (m *model) topUp(user authclient.UserID, wallet int, amount int64) {
+	m.wallets[user][wallet].posted += amount
+}
+
+// pass moves the clock; what is too late then is closed.
+func (m *model) pass(d time.Duration) {
+	m.now = m.now.Add(d)
+	for _, p := range m.payments {
+		if (p.state == payclient.Open || p.state == payclient.Authorized) && !p.ends.After(m.now) {
+			m.end(p)
+			p.expired = true
+		}
+	}
+}
+
+func (m *model) end(p *modelPayment) {
+	if p.state == payclient.Authorized {
+		p.wallet.held -= p.amount()
+	}
+	p.state = payclient.Closed
+}
+
+// charge asks for money for an order, from the user's wallet of that number or with -1
+// from the default one.
+func (m *model) charge(user authclient.UserID, in pay.NewPayment, wallet int) error {
+	p := m.payments[in.Order]
+	if p == nil {
+		p = &modelPayment{
+			state: payclient.Open, hold: in.Hold, payer: user, ends: m.now.Add(30 * time.Minute),
+			refunds: map[string]pay.NewRefund{}, given: map[string]pay.NewRelease{}, to: map[string]*modelWallet{},
+		}
+		if !in.ExpiresAt.IsZero() {
+			p.ends = in.ExpiresAt
+		}
+		for _, party := range slices.SortedFunc(slices.Values(in.Parties), func(a, b pay.Party) int { return cmp.Compare(a.Payee, b.Payee) }) {
+			p.shares = append(p.shares, pay.Share{Party: party})
+		}
+		m.payments[in.Order] = p
+		return m.agree(p, user, wallet)
+	}
+	sameParties := len(p.shares) == len(in.Parties)
+	for _, party := range in.Parties {
+		sameParties = sameParties && slices.ContainsFunc(p.shares, func(s pay.Share) bool { return s.Party == party })
+	}
+	switch {
+	case p.state == payclient.Closed:
+		return p.refusal()
+	case p.payer != user || p.hold != in.Hold || !sameParties:
+		return payclient.ErrMismatch
+	}
+	return m.agree(p, user, wallet)
+}
+
+func (p *modelPayment) refusal() error {
+	if p.expired {
+		return payclient.ErrExpired
+	}
+	return payclient.ErrClosed
+}
+
+func (m *model) pay(user authclient.UserID, order string, wallet int) error {
+	p := m.payments[order]
+	if p == nil || p.payer != user {
+		return payclient.ErrNoPayment
+	}
+	return m.agree(p, user, wallet)
+}
+
+func (m *model) agree(p *modelPayment, user authclient.UserID, wallet int) error {
+	switch p.state {
+	case payclient.Closed:
+		return p.refusal()
+	case payclient.Open:
+	default:
+		return nil
+	}
+	if len(m.wallets[user]) == 0 {
+		return payclient.ErrNoWallet
+	}
+	w := m.wallets[user][max(wallet, 0)]
+	if w.available() < p.amount() {
+		return payclient.ErrInsufficient
+	}
+	p.wallet = w
+	if p.hold {
+		w.held += p.amount()
+		p.state = payclient.Authorized
+		return nil
+	}
+	w.posted -= p.amount()
+	p.state = payclient.Captured
+	for i := range p.shares {
+		p.shares[i].Captured = p.shares[i].Amount
+	}
+	return nil
+}
+
+func (m *model) capture(order string, parties []pay.Party) error {
+	p := m.payments[order]
+	wanted := map[string]int64{}
+	if len(parties) == 0 {
+		for _, s := range p.shares {
+			wanted[s.Payee] = s.Amount
+		}
+	}
+	for _, party := range parties {
+		i := slices.IndexFunc(p.shares, func(s pay.Share) bool { return s.Payee == party.Payee })
+		if i < 0 {
+			return payclient.ErrNoParty
+		}
+		if party.Amount > p.shares[i].Amount {
+			return payclient.ErrTooMuch
+		}
+		wanted[party.Payee] = party.Amount
+	}
+	switch p.state {
+	case payclient.Open:
+		return payclient.ErrNotAuthorized
+	case payclient.Closed:
+		return p.refusal()
+	case payclient.Authorized:
+		p.wallet.held -= p.amount()
+		for i, s := range p.shares {
+			p.shares[i].Captured = wanted[s.Payee]
+			p.wallet.posted -= wanted[s.Payee]
+		}
+		p.state = payclient.Captured
+	}
+	for _, s := range p.shares {
+		if s.Captured != wanted[s.Payee] {
+			return payclient.ErrMismatch
+		}
+	}
+	return nil
+}
+
+// closeOrder closes an order's payment, asked for or not.
+func (m *model) closeOrder(order string) error {
+	p := m.payments[order]
+	if p == nil {
+		m.payments[order] = &modelPayment{state: payclient.Closed}
+		return nil
+	}
+	if p.state == payclient.Open || p.state == payclient.Authorized {
+		m.end(p)
+	}
+	return nil
+}
+
+// share finds a share that something is done about.
+func (p *modelPayment) share(payee string) (*pay.Share, error) {
+	if p.state != payclient.Captured {
+		return nil, payclient.ErrNotCaptured
+	}
+	for i, s := range p.shares {
+		if s.Payee == payee {
+			return &p.shares[i], nil
+		}
+	}
+	return nil, payclient.ErrNoParty
+}
+
+func (m *model) refund(order string, in pay.NewRefund) error {
+	p := m.payments[order]
+	if before, found := p.refunds[in.ID]; found {
+		if before.Payee != in.Payee || before.Reason != in.Reason || in.Amount != 0 && before.Amount != in.Amount {
+			return payclient.ErrMismatch
+		}
+		return nil
+	}
+	s, err := p.share(in.Payee)
+	if err != nil {
+		return err
+	}
+	left, released := s.Captured-s.Refunded-s.Released, false
+	if left == 0 && s.Released > 0 {
+		left, released = s.Released, true
+	}
+	if in.Amount == 0 {
+		in.Amount = left
+	}
+	if left == 0 || in.Amount > left {
+		return payclient.ErrTooMuch
+	}
+	if released {
+		if p.to[in.Payee].available() < in.Amount {
+			return payclient.ErrPayeeShort
+		}
+		p.to[in.Payee].posted -= in.Amount
+		s.Released -= in.Amount
+	}
+	s.Refunded += in.Amount
+	p.wallet.posted += in.Amount
+	p.refunds[in.ID] = in
+	return nil
+}
+
+func (m *model) release(order string, in pay.NewRelease) error {
+	p := m.payments[order]
+	if before, found := p.given[in.ID]; found {
+		if before.Payee != in.Payee || in.Amount != 0 && before.Amount != in.Amount {
+			return payclient.ErrMismatch
+		}
+		return nil
+	}
+	s, err := p.share(in.Payee)
+	if err != nil {
+		return err
+	}
+	left := s.Captured - s.Refunded - s.Released
+	if in.Amount == 0 {
+		in.Amount = left
+	}
+	if left == 0 || in.Amount > left {
+		return payclient.ErrTooMuch
+	}
+	user := authclient.UserID(in.Payee)
+	if len(m.wallets[user]) == 0 {
+		m.openWallet(user, 0)
+	}
+	fee := in.Amount * int64(m.fee) / 10_000
+	m.wallets[user][0].posted += in.Amount - fee
+	m.fees += fee
+	s.Released += in.Amount
+	p.to[in.Payee] = m.wallets[user][0]
+	p.given[in.ID] = in
+	return nil
+}
+
+// String is all that there is, to be compared with [bench.String].
+func (m *model) String() string {
+	var lines []string
+	for user, wallets := range m.wallets {
+		for i, w := range wallets {
+			lines = append(lines, fmt.Sprintf("%s's wallet %d has %d, %d held", user, i, w.posted, w.held))
+		}
+	}
+	for order, p := range m.payments {
+		lines = append(lines, payment(order, p.state, p.expired, p.shares))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+func payment(order, state string, expired bool, shares []pay.Share) string {
+	return fmt.Sprintf("%s is %s, expired %t %+v", order, state, expired, shares)
+}
+
+// look is what there really is of the users and orders that a model knows.
+func (b *bench) look(t testing.TB, m *model) string {
+	t.Helper()
+	var lines []string
+	for user := range m.wallets {
+		purse, err := b.Purse(t.Context(), user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range purse.Wallets {
+			lines = append(lines, fmt.Sprintf("%s's wallet %d has %d, %d held", user, i, w.Balance.Minor, w.Balance.Minor-w.Available.Minor))
+		}
+	}
+	for order := range m.payments {
+		p, err := b.PaymentOf(t.Context(), merchant, order)
+		if errors.Is(err, payclient.ErrNoPayment) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, payment(order, p.State, p.Expired, p.Shares))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
