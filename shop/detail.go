@@ -112,12 +112,12 @@ func (s *Service) detail(who authclient.UserID, o Order, shipments []Shipment, r
 	if !s.seesAll(who, o) {
 		d.Lines = slices.DeleteFunc(slices.Clone(o.Lines), func(l OrderLine) bool { return l.Seller != who })
 		d.Total = 0
+		for _, l := range d.Lines {
+			d.Total += l.Price * l.Quantity // a part of a total that fitted
+		}
 	}
 	at := map[authclient.UserID]int{} // a seller's index in d.Shipments
 	for _, l := range d.Lines {
-		if len(d.Lines) < len(o.Lines) {
-			d.Total += l.Price * l.Quantity // a part of a total that fitted
-		}
 		i, ok := at[l.Seller]
 		if !ok {
 			n := slices.IndexFunc(shipments, func(sh Shipment) bool { return sh.OrderID == o.ID && sh.Seller == l.Seller })

@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 
-	"jishi/auth/authclient"
-	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/money"
 	"jishi/kit/ops"
@@ -20,7 +18,8 @@ type orderID struct {
 
 type orderQuery struct {
 	web.PageQuery
-	Role string `query:"role" enum:"buyer,seller" default:"buyer" doc:"seller lists the paid orders with products of mine"`
+	Role     string `query:"role" enum:"buyer,seller" default:"buyer" doc:"seller lists the paid orders with products of mine"`
+	Shipment string `query:"shipment" enum:"waiting,shipped,received,refunded" doc:"for a seller: only those of which my shipment is in that state; waiting is what I have to send"`
 }
 
 type newOrder struct {
@@ -117,19 +116,19 @@ func (a *api) orders(ctx context.Context, in *orderQuery) (*ordersReply, error) 
 	if err != nil {
 		return nil, err
 	}
-	list := a.shop.Orders
+	var all []shop.Detail
+	var next string
 	if in.Role == "seller" {
-		list = func(ctx context.Context, seller authclient.UserID, page database.Page) ([]shop.Detail, string, error) {
-			return a.shop.Sales(ctx, seller, "", page)
-		}
+		all, next, err = a.shop.Sales(ctx, me.ID, shop.ShipmentState(in.Shipment), pageOf(in.PageQuery))
+	} else {
+		all, next, err = a.shop.Orders(ctx, me.ID, pageOf(in.PageQuery))
 	}
-	all, next, err := list(ctx, me.ID, pageOf(in.PageQuery))
 	if err != nil {
 		return nil, err
 	}
 	out := &ordersReply{shopclient.Orders{Items: make([]shopclient.Order, len(all)), Next: next}}
 	for i, o := range all {
-		out.Body.Items[i] = a.orderDocument(o.Order)
+		out.Body.Items[i] = a.detailDocument(o)
 	}
 	return out, nil
 }
@@ -139,11 +138,7 @@ func (a *api) order(ctx context.Context, in *orderID) (*orderReply, error) {
 	if err != nil {
 		return nil, err
 	}
-	o, err := a.shop.Order(ctx, me.ID, shop.OrderID(in.ID))
-	if err != nil {
-		return nil, err
-	}
-	return &orderReply{a.orderDocument(o)}, nil
+	return a.detailed(a.shop.See(ctx, me.ID, shop.OrderID(in.ID)))
 }
 
 func (a *api) pay(ctx context.Context, in *payOrder) (*orderReply, error) {

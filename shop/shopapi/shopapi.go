@@ -61,21 +61,44 @@ func Routes(mux *http.ServeMux, c Config) {
 	web.Register(h, made(mine("placeOrder", "POST", "/orders", "Buy products, or everything in my cart",
 		"All or nothing: the pieces are held, and paid from my wallet at once. 402 leaves the order pending: it says what is missing, and "+
 			"checkout_url is where to pay. Where pay is away the order is answered as pending, and is brought to its end by itself.",
-		append(payment(), shopclient.ErrSoldOut, shopclient.ErrUnavailable, shopclient.ErrPriceChanged, shopclient.ErrItems, shopclient.ErrQuantity,
+		append(payment(), shopclient.ErrOpenOrders, shopclient.ErrOpenPieces, shopclient.ErrSoldOut, shopclient.ErrUnavailable, shopclient.ErrPriceChanged, shopclient.ErrItems, shopclient.ErrQuantity,
 			shopclient.ErrCartEmpty, shopclient.ErrCartChanged, money.ErrMalformed, money.ErrRange, money.ErrCurrency)...)), a.placeOrder)
 	web.Register(h, mine("listOrders", "GET", "/orders", "What I bought, or sold", "Newest first."), a.orders)
-	web.Register(h, mine("getOrder", "GET", "/orders/{id}", "One order of mine", "", shopclient.ErrNoOrder), a.order)
+	web.Register(h, mine("getOrder", "GET", "/orders/{id}", "One order of mine",
+		"With its shipments, their refunds, and what has happened. A seller sees the own part of a paid order, an operator all of any.",
+		shopclient.ErrNoOrder), a.order)
 	web.Register(h, mine("payOrder", "POST", "/orders/{id}/pay", "Pay a pending order of mine",
 		"From the wallet that is named, or the default one. An order that was paid at the cashier becomes paid by it too.",
 		append(payment(), shopclient.ErrNoOrder, shopclient.ErrWrongState)...), a.pay)
 	web.Register(h, mine("cancelOrder", "POST", "/orders/{id}/cancel", "Cancel a pending order of mine",
 		"Its pieces can be bought again.", shopclient.ErrNoOrder, shopclient.ErrWrongState, rest.ErrUnreachable, rest.ErrNoReply), a.cancel)
+
+	web.Register(h, mine("shipShipment", "POST", "/shipments/{id}/ship", "Send a shipment of mine", "For its seller. The same again changes nothing.",
+		shipment(shopclient.ErrRefundOpen, shopclient.ErrCarrier, shopclient.ErrTracking)...), a.ship)
+	web.Register(h, mine("receiveShipment", "POST", "/shipments/{id}/receive", "A shipment has arrived", "For its buyer: the seller gets the money.",
+		shipment(shopclient.ErrRefundOpen)...), a.receive)
+	web.Register(h, mine("giveBackShipment", "POST", "/shipments/{id}/give-back", "Refund a shipment that I won't send", "For its seller.",
+		shipment(shopclient.ErrRefundOpen, shopclient.ErrReason)...), a.giveBack)
+	web.Register(h, made(mine("askRefund", "POST", "/shipments/{id}/refunds", "Ask for money back",
+		"For its buyer. While the request is open, nothing else can become of the shipment.",
+		shipment(shopclient.ErrRefundOpen, shopclient.ErrRefundWindow, shopclient.ErrRefundRequests, shopclient.ErrRefundAmount, shopclient.ErrReason,
+			money.ErrMalformed, money.ErrRange, money.ErrCurrency)...)), a.askRefund)
+	web.Register(h, mine("grantRefund", "POST", "/refunds/{id}/grant", "Give money back", "For the seller.", refund()...), a.grant)
+	web.Register(h, mine("refuseRefund", "POST", "/refunds/{id}/refuse", "Refuse to give money back", "For the seller.",
+		refund(shopclient.ErrAnswer)...), a.refuse)
+	web.Register(h, mine("withdrawRefund", "POST", "/refunds/{id}/withdraw", "Take a request back", "For the buyer.", refund()...), a.withdraw)
+	web.Register(h, mine("appealRefund", "POST", "/refunds/{id}/appeal", "Take a refused request to the operator", "For the buyer.",
+		refund(shopclient.ErrRefundOpen, shopclient.ErrRefundWindow, shopclient.ErrRefundAmount, shopclient.ErrShipmentState)...), a.appeal)
+	web.Register(h, mine("decideRefund", "POST", "/refunds/{id}/decide", "Decide a case", "For operators.", refund(shopclient.ErrAnswer)...), a.decide)
+	web.Register(h, mine("listCases", "GET", "/cases", "Refunds that wait for the operator", "For operators. Newest first.", fault.ErrForbidden), a.cases)
 }
 
 const (
-	products = "Products"
-	carts    = "Cart"
-	orders   = "Orders"
+	products  = "Products"
+	carts     = "Cart"
+	orders    = "Orders"
+	shipments = "Shipments"
+	refunds   = "Refunds"
 )
 
 // about is the document's head.
@@ -87,7 +110,9 @@ var about = web.About{
 	Groups: []web.Group{
 		{Name: products, Description: "What is sold. Anybody who has registered can sell."},
 		{Name: carts, Description: "What a user means to buy."},
-		{Name: orders, Description: "Purchases: pending until they are paid, or canceled."},
+		{Name: orders, Description: "Purchases: pending until they are paid, or canceled; completed when every shipment has ended."},
+		{Name: shipments, Description: "What each seller sends of a paid order: waiting, shipped, received, or refunded."},
+		{Name: refunds, Description: "Money that goes back: asked for, granted or refused by the seller, and then decided by an operator if the buyer wants."},
 	},
 	Token: []*fault.Error{authguard.ErrToken, authguard.ErrUnavailable},
 }
@@ -108,6 +133,10 @@ func mine(id, method, path, summary, text string, refuses ...*fault.Error) web.C
 		c.Group = carts
 	case strings.HasPrefix(path, "/orders"):
 		c.Group = orders
+	case strings.HasPrefix(path, "/shipments"):
+		c.Group = shipments
+	case strings.HasPrefix(path, "/refunds"), path == "/cases":
+		c.Group = refunds
 	}
 	if method == http.MethodDelete {
 		c.Status = http.StatusNoContent
@@ -141,6 +170,16 @@ func cart() []*fault.Error {
 // payment is what pay may refuse when an order is paid. The first ones leave it pending.
 func payment() []*fault.Error {
 	return []*fault.Error{shopclient.ErrUnpaid, payclient.ErrNotFound, payclient.ErrClosed, payclient.ErrExpired}
+}
+
+// shipment is what everything that one does with a shipment may be refused with, and more.
+func shipment(more ...*fault.Error) []*fault.Error {
+	return append([]*fault.Error{fault.ErrForbidden, shopclient.ErrNoShipment, shopclient.ErrShipmentState}, more...)
+}
+
+// refund is the same for a refund.
+func refund(more ...*fault.Error) []*fault.Error {
+	return append([]*fault.Error{fault.ErrForbidden, shopclient.ErrNoRefund, shopclient.ErrRefundState}, more...)
 }
 
 // me is the user of the token.

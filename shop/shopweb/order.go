@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"jishi/auth/authclient"
@@ -25,6 +27,9 @@ import (
 // watched is how long the page of an unpaid order looks by itself whether it was paid.
 const watched = 2 * time.Minute
 
+// mostToSend is how much of what a seller has to send stands at the top of the sales.
+const mostToSend = 100
+
 // orderView is an order as pages show it.
 type orderView struct {
 	ID        string
@@ -40,6 +45,15 @@ type orderView struct {
 	PayURL    string // "" when there is nothing to pay
 	CancelURL string // "" when it is too late
 	StatusURL string // where htmx looks for news, or ""
+	Parts     []partView
+	Ship      bool // the reader has something to send
+}
+
+// partView is a shipment in a list of orders.
+type partView struct {
+	State string
+	Tone  ui.Tone
+	Text  string // whose it is, and how it was sent
 }
 
 type orderLineView struct {
@@ -60,7 +74,7 @@ var stateTone = map[shop.State]ui.Tone{
 	shop.Canceled:  ui.Plain,
 }
 
-func orderViewOf(ctx context.Context, o shop.Order) orderView {
+func orderViewOf(ctx context.Context, o shop.Detail) orderView {
 	path := "/orders/" + url.PathEscape(string(o.ID))
 	v := orderView{
 		ID:        string(o.ID),
@@ -72,26 +86,36 @@ func orderViewOf(ctx context.Context, o shop.Order) orderView {
 		CreatedAt: locale.Time(ctx, o.CreatedAt.Time),
 		PaidAt:    locale.Time(ctx, o.PaidAt),
 	}
-	if o.State == shop.Pending {
+	if slices.Contains(o.Actions, shopclient.ActPay) {
 		v.PayBefore = locale.Time(ctx, o.DeadlineAt.Time)
 		v.PayURL, v.CancelURL = path+"/pay", path+"/cancel"
 		if time.Since(o.CreatedAt.Time) < watched {
 			v.StatusURL = path + "/status"
 		}
 	}
-	for _, l := range o.Lines {
-		v.Lines = append(v.Lines, orderLineView{
+	for _, sh := range o.Shipments {
+		v.Parts = append(v.Parts, partView{locale.T(ctx, "shop.shipment."+string(sh.State)), shipmentTone[sh.State], strings.Join([]string{sh.SellerName, sh.Carrier, sh.Tracking}, " ")})
+		v.Ship = v.Ship || slices.Contains(sh.Actions, shopclient.ActShip)
+	}
+	v.Lines = linesOf(ctx, o.Lines, o.Currency)
+	return v
+}
+
+func linesOf(ctx context.Context, lines []shop.OrderLine, currency money.Currency) []orderLineView {
+	var all []orderLineView
+	for _, l := range lines {
+		all = append(all, orderLineView{
 			ProductID:  string(l.ProductID),
 			ProductURL: ui.SiteOf(ctx).Product(string(l.ProductID)),
 			Title:      l.Title,
 			Thumbnail:  imageOf(l.Image, picture.Small, lineSizes),
 			Seller:     l.SellerName,
-			Price:      locale.Money(ctx, money.Amount{Minor: l.Price, Currency: o.Currency}),
+			Price:      locale.Money(ctx, money.Amount{Minor: l.Price, Currency: currency}),
 			Quantity:   strconv.FormatInt(l.Quantity, 10),
-			Total:      locale.Money(ctx, money.Amount{Minor: l.Price * l.Quantity, Currency: o.Currency}),
+			Total:      locale.Money(ctx, money.Amount{Minor: l.Price * l.Quantity, Currency: currency}),
 		})
 	}
-	return v
+	return all
 }
 
 // placed leads on from an order that stands: to the cashier when money is missing, else
@@ -139,23 +163,21 @@ func (p *pages) orders(w http.ResponseWriter, r *http.Request) error {
 		},
 		Other: ui.Link{URL: here.Sales(), Text: sold},
 	}
-	list := p.shop.Orders
+	list, me, page := p.shop.Orders, p.user(ctx).ID, database.Page{Cursor: q.Get("cursor")}
 	if v.Sales = q.Get("role") == "seller"; v.Sales {
 		v.Heading, v.Other = sold, ui.Link{URL: here.Orders(), Text: bought}
 		v.Empty = emptyView{
 			Title: locale.T(ctx, "shop.sales.empty"), Text: locale.T(ctx, "shop.sales.empty.text"),
 			URL: here.Sell(), Action: locale.T(ctx, "shop.sell"),
 		}
-		list = func(ctx context.Context, seller authclient.UserID, page database.Page) ([]shop.Detail, string, error) {
-			return p.shop.Sales(ctx, seller, "", page)
-		}
+		list = p.sales
 	}
-	all, next, err := list(ctx, p.user(ctx).ID, database.Page{Cursor: q.Get("cursor")})
+	all, next, err := list(ctx, me, page)
 	if err != nil {
 		return err
 	}
 	for _, o := range all {
-		v.Orders = append(v.Orders, orderViewOf(ctx, o.Order))
+		v.Orders = append(v.Orders, orderViewOf(ctx, o))
 	}
 	if next != "" {
 		q.Set("cursor", next)
@@ -164,23 +186,41 @@ func (p *pages) orders(w http.ResponseWriter, r *http.Request) error {
 	return web.Render(w, r, http.StatusOK, ordersPage(v))
 }
 
+// sales is a page of what the reader sold. The first page begins with what is to be sent, which
+// the list then passes over.
+func (p *pages) sales(ctx context.Context, seller authclient.UserID, page database.Page) ([]shop.Detail, string, error) {
+	all, next, err := p.shop.Sales(ctx, seller, "", page)
+	if err != nil {
+		return nil, "", err
+	}
+	toSend := func(d shop.Detail) bool {
+		return slices.ContainsFunc(d.Shipments, func(sh shop.ShipmentDetail) bool { return sh.Seller == seller && sh.State == shop.Waiting })
+	}
+	all = slices.DeleteFunc(all, toSend)
+	if page.Cursor != "" {
+		return all, next, nil
+	}
+	first, _, err := p.shop.Sales(ctx, seller, shop.Waiting, database.Page{Limit: mostToSend})
+	return append(first, all...), next, err
+}
+
 func (p *pages) order(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	o, err := p.shop.Order(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")))
+	d, err := p.shop.See(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")))
 	if err != nil {
 		return err
 	}
-	return web.Render(w, r, http.StatusOK, orderPage(orderViewOf(ctx, o)))
+	return web.Render(w, r, http.StatusOK, orderPage(p.detailViewOf(ctx, d, sent{})))
 }
 
 // status is the part of an order's page that changes.
 func (p *pages) status(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	o, err := p.shop.Order(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")))
+	d, err := p.shop.See(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")))
 	if err != nil {
 		return err
 	}
-	return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, o)))
+	return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, d)))
 }
 
 // back is where the cashier sends the browser: it asks pay what has become of the
@@ -218,7 +258,7 @@ func (p *pages) cancel(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if web.IsFragment(r) {
-		return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, o)))
+		return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, shop.Detail{Order: o})))
 	}
 	return web.SeeOther(w, r, "/orders/"+url.PathEscape(string(o.ID)))
 }

@@ -79,6 +79,17 @@ func Routes(mux *http.ServeMux, c Config) {
 	users("POST /orders/{id}/pay", p.pay)
 	users("POST /orders/{id}/cancel", p.cancel)
 
+	users("POST /shipments/{id}/ship", p.change("shop.ship.done", p.ship))
+	users("POST /shipments/{id}/receive", p.change("shop.receive.done", p.receive))
+	users("POST /shipments/{id}/give-back", p.change("shop.give.back.done", p.giveBack))
+	users("POST /shipments/{id}/refunds", p.change("shop.refund.ask.done", p.askRefund))
+	users("POST /refunds/{id}/grant", p.change("shop.grant.done", p.grant))
+	users("POST /refunds/{id}/refuse", p.change("shop.refuse.done", p.refuse))
+	users("POST /refunds/{id}/withdraw", p.change("shop.withdraw.done", p.withdraw))
+	users("POST /refunds/{id}/appeal", p.change("shop.appeal.done", p.appeal))
+	users("POST /refunds/{id}/decide", p.change("shop.decide.done", p.decide))
+	users("GET /operator", p.operator)
+
 	users("GET /home", p.home)
 	users("POST /home/wallets", p.createWallet)
 }

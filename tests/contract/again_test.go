@@ -24,6 +24,8 @@ func (w *world) again(t *testing.T) {
 			`{"items":[{"product":"<product>","quantity":2}]}`, ""},
 		{call{name: "an order that waits for money", as: "bob", method: "POST", path: "<shop>/orders",
 			body: `{"items":[{"product":"<product>","quantity":1}],"wallet":"<empty>"}`, status: 402, code: "shop.unpaid"}, `{"items":[{"product":"<product>","quantity":2}]}`, ""},
+		{call{name: "a refund", as: "dina", method: "POST", path: "<shop>/shipments/<parcel>/refunds", body: `{"reason":"Too small.","amount":"1"}`, status: 201},
+			`{"reason":"Too small.","amount":"2"}`, ""},
 	} {
 		c.key = "key of " + c.name
 		first := w.one(t, c.call)

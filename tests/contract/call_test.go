@@ -44,7 +44,8 @@ type world struct {
 	routes []*route
 }
 
-// newWorld has Ann, who sells; Bob, who buys; and Carl, who has nothing.
+// newWorld has Ann, who sells; Bob and Dina, who buy; Carl, who has nothing; and Olga, who
+// operates the market.
 func newWorld(t *testing.T, m *harness.Market) *world {
 	t.Helper()
 	w := &world{
@@ -53,10 +54,11 @@ func newWorld(t *testing.T, m *harness.Market) *world {
 		token: map[string]string{},
 		thing: map[string]string{"auth": m.Auth + "/auth/api/v1", "pay": m.Pay + "/pay/api/v1", "shop": m.Shop + "/api/v1"},
 	}
-	for _, name := range []string{"ann", "bob", "carl"} {
+	for _, name := range []string{"ann", "bob", "carl", "dina", "olga"} {
 		p := m.Register(t, name+"@example.com", name)
 		w.token[name], w.thing[name] = p.Token, p.ID
 	}
+	m.Set(t, "shop", "--operators", w.thing["olga"])
 	w.token["nonsense"] = "nonsense"
 	for _, module := range []string{"auth", "pay", "shop"} {
 		out, err := m.Command("token", "--user", "bob@example.com", "--resource", module).Output()

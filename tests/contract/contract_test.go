@@ -44,6 +44,8 @@ func TestContract(t *testing.T) {
 			{"products", (*world).products},
 			{"cart", (*world).cart},
 			{"orders", (*world).orders},
+			{"shipments", (*world).shipments},
+			{"refunds", (*world).refunds},
 			{"what belongs to others", (*world).others},
 			{"the same again", (*world).again},
 			{"pages", (*world).pages},

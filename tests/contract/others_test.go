@@ -37,7 +37,8 @@ func (w *world) others(t *testing.T) {
 		w.do(t, x)
 	}
 	w.do(t,
-		call{name: "what the seller does not see either", as: "ann", method: "GET", path: "<shop>/orders/<order>", status: 404, code: "shop.no_order"},
+		call{name: "the seller sees what was sold, and can't act for the buyer", as: "ann", method: "GET", path: "<shop>/orders/<order>", status: 200, want: `{"id":"<order>","actions":null}`},
+		call{name: "which paying would be", as: "ann", method: "POST", path: "<shop>/orders/<order>/pay", status: 404, code: "shop.no_order"},
 		call{name: "who is paid sees no payment", as: "ann", method: "GET", path: "<pay>/payments/<payment>", status: 404, code: "pay.no_payment"},
 		call{name: "a merchant's order can't be closed by others", as: "carl", method: "POST", path: "<pay>/orders/mine-1/close",
 			status: 404, code: "pay.no_payment"},

@@ -143,6 +143,15 @@ func (m *Market) StartAgain(t testing.TB, module string, env ...string) {
 	m.run(t, m.part(module))
 }
 
+// Set ends the process that runs a module and runs it again with more settings, which commands
+// have from then on too.
+func (m *Market) Set(t testing.TB, module string, settings ...string) {
+	t.Helper()
+	m.Stop(t, module)
+	m.common = append(m.common, settings...)
+	m.StartAgain(t, module)
+}
+
 // Process is the one that runs a module.
 func (m *Market) Process(module string) *Process { return m.part(module).process }
 
