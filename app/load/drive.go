@@ -10,10 +10,11 @@ import (
 	"time"
 )
 
-// An order whose fate is open is asked for so often, with a pause before each but the first.
+// Orders whose fate is open are asked for again until settleTime is over, with a pause
+// after each time that it stayed open.
 const (
-	settleTries = 10
-	settlePause = time.Second
+	settleTime  = time.Minute
+	settlePause = 250 * time.Millisecond
 )
 
 // driver is a run.
@@ -135,16 +136,26 @@ func (c *client) send(a *action, o order) (reply, error) {
 func (d *driver) key() string { return d.name + strconv.FormatInt(d.keys.Add(1), 36) }
 
 // settle asks again, with the same keys, for the orders whose fate is open.
-func (d *driver) settle() {
+func (d *driver) settle(ctx context.Context) {
+	ctx, stop := context.WithTimeout(ctx, settleTime)
+	defer stop()
 	buy := &actions[slices.IndexFunc(actions, func(a action) bool { return a.once })]
+	try := 0
 	for _, o := range d.tally.takeOpen() {
-		outcome := unknown
-		for try := 0; outcome == unknown && try < settleTries; try++ {
-			if try > 0 {
-				<-time.After(settlePause)
+		end := unknown
+		for end == unknown && ctx.Err() == nil {
+			r, err := d.clients[try%len(d.clients)].send(buy, o) // all targets in turns
+			try++
+			if err == nil {
+				end = outcomeOf(r, nil)
 			}
-			outcome = outcomeOf(d.clients[try%len(d.clients)].send(buy, o)) // of all targets
+			if end == unknown {
+				select {
+				case <-ctx.Done():
+				case <-time.After(settlePause):
+				}
+			}
 		}
-		d.tally.order(o, outcome)
+		d.tally.order(o, end)
 	}
 }

@@ -96,7 +96,7 @@ func Run(ctx context.Context, to Target, o Options) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	d.settle()
+	d.settle(ctx)
 	r := d.result(o, took)
 	r.SetupSeconds = seconds(setup)
 	if r.Stock, err = w.stock(ctx); err != nil {

@@ -171,3 +171,37 @@ func TestCompare(t *testing.T) {
 		}
 	}
 }
+
+// An order that got no answer is asked for again with its key until there is one: a server
+// that hangs up twice and is away once has placed it once.
+func TestOpenOrdersAreSettled(t *testing.T) {
+	var keys []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, r.Header.Get("Idempotency-Key"))
+		switch len(keys) {
+		case 1, 2:
+			panic(http.ErrAbortHandler)
+		case 3:
+			w.WriteHeader(504)
+			return
+		}
+		w.WriteHeader(201)
+		fmt.Fprint(w, `{"state":"paid"}`)
+	}))
+	defer server.Close()
+	d := &driver{world: &world{tokens: make([]string, 1), products: []string{"prd_1"}}, tally: newTally(), name: "run"}
+	d.mix, _ = newMix(map[string]int{"buy": 1})
+	d.clients = []*client{{driver: d, host: "host", conn: &conn{address: server.Listener.Addr().String()}}}
+	d.run(t.Context(), phase{count: 1, buyers: 1})
+	if n := len(d.tally.orders.open); n != 1 {
+		t.Errorf("%d orders are open, want 1", n)
+	}
+	d.settle(t.Context())
+	if n := d.tally.orders.ends[paid].Load(); n != 1 || len(d.tally.takeOpen()) > 0 {
+		t.Errorf("%d orders were paid, want 1 and none open", n)
+	}
+	if want := []string{"run1", "run1", "run1", "run1"}; !slices.Equal(keys, want) {
+		t.Errorf("keys were %v, want %v", keys, want)
+	}
+	d.clients[0].conn.close()
+}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/pressly/goose/v3"
 	goosedb "github.com/pressly/goose/v3/database"
 )
@@ -51,7 +53,12 @@ func (db *DB) migrate(ctx context.Context, fsys fs.FS, name string) error {
 		return migrateSQLite(ctx, pool, files, name, options)
 	}
 	defer pool.Close()
-	return inTurns(ctx, pool, func() error { return up(ctx, goosedb.DialectMySQL, pool, files, name, options) })
+	return inTurns(ctx, pool, func() error {
+		if err := allowChecks(ctx, pool); err != nil {
+			return err
+		}
+		return up(ctx, goosedb.DialectMySQL, pool, files, name, options)
+	})
 }
 
 // migrateSQLite has no lock to take that would outlast a transaction. A process that
@@ -74,6 +81,22 @@ func up(ctx context.Context, d goosedb.Dialect, pool *sql.DB, files fs.FS, name 
 		return err
 	}
 	_, err = p.Up(ctx)
+	return err
+}
+
+// allowChecks makes TiDB keep the CHECK constraints of tables that are made from now on,
+// which it leaves out by default. They are a second guard, so a user who may not switch
+// them on goes without.
+func allowChecks(ctx context.Context, pool *sql.DB) error {
+	var version string
+	if err := pool.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil || !strings.Contains(version, "TiDB") {
+		return err
+	}
+	_, err := pool.ExecContext(ctx, "SET GLOBAL tidb_enable_check_constraint = ON")
+	const denied = 1227
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok && e.Number == denied {
+		return nil
+	}
 	return err
 }
 
