@@ -48,6 +48,44 @@ func TestTheChainFindsWhatWasChanged(t *testing.T) {
 	}, Migrate)
 }
 
+// A seal that was made with our key, but in another history (before a backup was restored,
+// say), doesn't fit those that follow.
+func TestASealOfAnotherHistoryIsFound(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	l := New(dbtest.Open(t, dbtest.SQLite(t), Migrate), func() time.Time { return at })
+	open(t, l, Account{ID: "world", Unit: cny, Kind: Open}, Account{ID: "escrow", Unit: cny, Kind: Open})
+	next := func(amount int64) everything {
+		must(t, l, move(fmt.Sprint("t", amount), "world", "escrow", amount))
+		seal(t, l)
+		return readAll(t, l)
+	}
+	first := next(1)
+	next(2)
+	ours := next(3)
+	restore(t, l, first)
+	other := next(20)
+	ours.transfers[1], ours.seals[1] = other.transfers[1], other.seals[1]
+	ours.batches[1] = other.batches[1]
+	restore(t, l, ours)
+	if found := broken(t, l, Head{}); len(found) != 1 || !strings.Contains(found[0], "seal 3: it was not made after seal 2") {
+		t.Errorf("found %q", found)
+	}
+}
+
+// Bytes that go from one column to the next are a change.
+func TestBytesDontMoveBetweenColumns(t *testing.T) {
+	l := New(dbtest.Open(t, dbtest.SQLite(t), Migrate), time.Now)
+	open(t, l, Account{ID: "world", Unit: cny, Kind: Open}, Account{ID: "escrow", Unit: cny, Kind: Open})
+	row := move("1", "world", "escrow", 1)
+	row.Code = "a\x01b"
+	must(t, l, row)
+	seal(t, l)
+	err := l.db.InTx(t.Context(), both(set[transferRow]("code", "a", "1 = 1"), set[transferRow]("ref", "b\x01", "1 = 1")))
+	if found := broken(t, l, Head{}); err != nil || len(found) != 1 {
+		t.Errorf("found %q, %v", found, err)
+	}
+}
+
 // everything is the rows of a ledger.
 type everything struct {
 	accounts  []accountRow
@@ -59,8 +97,8 @@ type everything struct {
 func readAll(t *testing.T, l *Ledger) everything {
 	t.Helper()
 	var all everything
-	for _, rows := range []any{&all.accounts, &all.transfers, &all.batches, &all.seals} {
-		if err := l.db.NewSelect().Model(rows).Scan(t.Context()); err != nil {
+	for rows, order := range map[any]string{&all.accounts: "id", &all.transfers: "batch", &all.batches: "id", &all.seals: "seq"} {
+		if err := l.db.NewSelect().Model(rows).Order(order).Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,4 +65,36 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is being written is no violation.
+func TestCheckingBesideWriters(t *testing.T) {
+	each(t, func(t *testing.T, l *Ledger) {
+		must(t, l, move("fund", "world", "a", 1000))
+		var writers sync.WaitGroup
+		done := make(chan struct{})
+		for w := range 4 {
+			writers.Go(func() {
+				for i := range 50 {
+					id := fmt.Sprint(w, "-", i)
+					must(t, l, move(id, "a", "b", 1), hold(id+"h", "a", "escrow", 2))
+					must(t, l, end(id+"p", Post, id+"h", 1), move(id+"back", "escrow", "c", 1))
+				}
+			})
+		}
+		go func() { writers.Wait(); close(done) }()
+		checks := 0
+		for going := true; going; checks++ {
+			seal(t, l)
+			for _, v := range append(violations(t, l), broken(t, l, Head{})...) {
+				t.Errorf("reported: %s", v)
+			}
+			select {
+			case <-done:
+				going = false
+			default:
+			}
+		}
+		t.Logf("%d checks while 600 groups were written", checks)
+	})
 }
