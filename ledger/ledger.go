@@ -160,8 +160,8 @@ func (l *Ledger) Post(ctx context.Context, g Group) error {
 	var refusal, err error
 	for range postTries {
 		refusal, err = l.posts.Do(ctx, g)
-		// Whoever did it, or whatever became of the commit: sending it again finds it done.
-		if !errors.Is(err, errRace) && !errors.Is(err, database.ErrUnknown) {
+		// Whatever became of the commit: sending it again finds it done.
+		if !errors.Is(err, database.ErrUnknown) {
 			break
 		}
 	}
@@ -175,7 +175,9 @@ func (l *Ledger) Post(ctx context.Context, g Group) error {
 //
 // The guarded accounts concerned are locked until the transaction ends, in the order of
 // their ids; so callers that apply twice in one transaction can deadlock, and are
-// tried again by [database.DB.InTx].
+// tried again by [database.DB.InTx]. Where another transaction did one of the transfers at
+// the same time, between open accounts and so under no lock, the error is
+// [database.Taken]; the next try finds it done.
 func (l *Ledger) Apply(ctx context.Context, tx bun.Tx, groups ...Group) ([]error, error) {
 	b, err := l.load(ctx, tx, groups)
 	if err != nil {
@@ -200,12 +202,7 @@ func (l *Ledger) Apply(ctx context.Context, tx bun.Tx, groups ...Group) ([]error
 		return nil, err
 	}
 	refusals = b.applyAll(groups)
-	if err := b.write(ctx, tx); database.Taken(err) {
-		return nil, fmt.Errorf("%w: %w", errRace, err)
-	} else if err != nil {
-		return nil, err
-	}
-	return refusals, nil
+	return refusals, b.write(ctx, tx)
 }
 
 func refused(groups []Group, refusals []error) []Group {

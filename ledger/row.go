@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -62,10 +61,6 @@ func (r *transferRow) transfer() Transfer {
 		Amount: r.Amount, Hold: r.HoldID, Code: r.Code, Ref: r.Ref, At: r.At.Time,
 	}
 }
-
-// errRace: the transfer was done by another transaction that touched none of our
-// guarded accounts, so no lock kept the two apart; the unique key did.
-var errRace = errors.New("a transfer with this id was done at the same time")
 
 func readAccounts(ctx context.Context, q *bun.SelectQuery, ids []AccountID) (map[AccountID]*accountRow, error) {
 	found := map[AccountID]*accountRow{}

@@ -13,27 +13,6 @@ import (
 	"jishi/pay/payclient"
 )
 
-// insertAuthorized writes a payment whose amount is held from its beginning, as
-// insertCaptured does one whose money is taken.
-func (s *Service) insertAuthorized(ctx context.Context, row *paymentRow, parties []Party, wallet WalletID) error {
-	row.agreed(wallet, row.CreatedAt)
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := s.insertPayment(ctx, tx, row, parties); err != nil {
-			return err
-		}
-		return s.hold(ctx, tx, row)
-	})
-}
-
-// hold sets a payment's amount aside in its wallet. The hold has the payment's id, as
-// the transfer of one that is captured at once.
-func (s *Service) hold(ctx context.Context, tx bun.Tx, row *paymentRow) error {
-	return s.post(ctx, tx, ledger.Transfer{
-		ID: ledger.TransferID(row.ID), Kind: ledger.Hold, Debit: ledger.AccountID(row.WalletID), Credit: s.escrow(),
-		Amount: row.Amount, Code: codeHold, Ref: string(row.ID),
-	})
-}
-
 // The transfers that end a payment's hold.
 func captureID(payment PaymentID) ledger.TransferID { return ledger.TransferID(payment) + ":capture" }
 func voidID(payment PaymentID) ledger.TransferID    { return ledger.TransferID(payment) + ":void" }

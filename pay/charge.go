@@ -32,35 +32,41 @@ func (s *Service) Charge(ctx context.Context, caller Caller, in NewPayment) (Pay
 	if err != nil {
 		return Payment{}, err
 	}
-	wallet, err := s.payingWallet(ctx, caller.User, in.Wallet)
-	if err != nil {
-		return Payment{}, err
-	}
-	row := &paymentRow{
+	row := paymentRow{
 		ID: PaymentID(id.New(paymentPrefix)), OrderID: in.Order, Merchant: caller.Merchant, Payer: caller.User,
 		Amount: total, Currency: s.currency, Hold: in.Hold,
 		ExpiresAt: database.At(s.expiry(in)), CreatedAt: database.At(s.now()),
 	}
-	// Nearly always the order is new and there is enough money: then this is all.
-	refusal := error(payclient.ErrNoWallet)
-	if wallet != "" && row.ExpiresAt.After(s.now()) {
-		insert := s.insertCaptured
-		if in.Hold {
-			insert = s.insertAuthorized
-		}
-		refusal = insert(ctx, row, in.Parties, wallet)
-		if refusal == nil {
-			return s.paymentOf(*row, row.shares(in.Parties)), nil
-		}
+	got, err := s.charge(ctx, charging{row, in.Parties, in.Wallet})
+	if err != nil {
+		return Payment{}, fmt.Errorf("charge for order %s: %w", in.Order, err)
 	}
-	if !errors.Is(refusal, ledger.ErrInsufficient) && !errors.Is(refusal, payclient.ErrNoWallet) && !database.Taken(refusal) {
-		return Payment{}, refusal
+	if got.before {
+		return s.chargeAgain(ctx, row, in)
 	}
-	existing, shares, err := s.openPayment(ctx, row, in.Parties)
+	if got.err != nil {
+		return Payment{}, got.err
+	}
+	return s.paymentOf(got.row, got.row.shares(in.Parties)), nil
+}
+
+// chargeAgain is Charge for an order that has a payment: captured if it is the same and
+// still open.
+func (s *Service) chargeAgain(ctx context.Context, row paymentRow, in NewPayment) (Payment, error) {
+	wallet, err := s.payingWallet(ctx, row.Payer, in.Wallet)
 	if err != nil {
 		return Payment{}, err
 	}
-	return s.capture(ctx, existing, shares, wallet, false)
+	existing, theirs, err := s.byOrder(ctx, row.Merchant, row.OrderID)
+	switch {
+	case err != nil:
+		return Payment{}, err
+	case existing.State == payclient.Closed:
+		return Payment{}, existing.refusal()
+	case existing.Payer != row.Payer || existing.Hold != row.Hold || !sameParties(theirs, in.Parties):
+		return Payment{}, payclient.ErrMismatch
+	}
+	return s.capture(ctx, existing, theirs, wallet, false)
 }
 
 // checkPayment gives the sum of the parties.
@@ -120,56 +126,18 @@ func (s *Service) payingWallet(ctx context.Context, user authclient.UserID, wall
 	return "", nil
 }
 
-// insertCaptured writes a payment that is captured from its beginning. The unique key of
-// merchant and order is the guard: who comes second has moved no money.
-func (s *Service) insertCaptured(ctx context.Context, row *paymentRow, parties []Party, wallet WalletID) error {
-	row.agreed(wallet, row.CreatedAt)
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := s.insertPayment(ctx, tx, row, parties); err != nil {
-			return err
-		}
-		return s.take(ctx, tx, row, wallet)
-	})
-}
-
-// take moves a payment's money into escrow. The transfer has the payment's id, so the
-// ledger too refuses to take it a second time.
-func (s *Service) take(ctx context.Context, tx bun.Tx, row *paymentRow, wallet WalletID) error {
-	return s.post(ctx, tx, ledger.Transfer{
-		ID: ledger.TransferID(row.ID), Kind: ledger.Move, Debit: ledger.AccountID(wallet), Credit: s.escrow(),
+// taking is the transfer of a payment that its payer has agreed to: into escrow or, with Hold,
+// set aside in the wallet. It has the payment's id, so the ledger too refuses to take it a
+// second time.
+func (s *Service) taking(row paymentRow) ledger.Transfer {
+	t := ledger.Transfer{
+		ID: ledger.TransferID(row.ID), Kind: ledger.Move, Debit: ledger.AccountID(row.WalletID), Credit: s.escrow(), Unit: s.unit(),
 		Amount: row.Amount, Code: codePayment, Ref: string(row.ID),
-	})
-}
-
-// openPayment is the payment of row's merchant and order: the one that is there, if it
-// is the same and can still be paid or is paid, or else row, open.
-func (s *Service) openPayment(ctx context.Context, row *paymentRow, parties []Party) (paymentRow, []Share, error) {
-	row.State, row.WalletID, row.SettledAt, row.Authorized, row.Captured = payclient.Open, "", database.Time{}, 0, 0
-	existing, theirs, err := s.byOrder(ctx, row.Merchant, row.OrderID)
-	if errors.Is(err, payclient.ErrNoPayment) {
-		if !row.ExpiresAt.After(s.now()) {
-			return paymentRow{}, nil, payclient.ErrExpiry
-		}
-		err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			return s.insertPayment(ctx, tx, row, parties)
-		})
-		if err == nil {
-			return *row, row.shares(parties), nil
-		}
-		if !database.Taken(err) {
-			return paymentRow{}, nil, err
-		}
-		existing, theirs, err = s.byOrder(ctx, row.Merchant, row.OrderID)
 	}
-	switch {
-	case err != nil:
-		return paymentRow{}, nil, err
-	case existing.State == payclient.Closed:
-		return paymentRow{}, nil, existing.refusal()
-	case existing.Payer != row.Payer || existing.Hold != row.Hold || !sameParties(theirs, parties):
-		return paymentRow{}, nil, payclient.ErrMismatch
+	if row.Hold {
+		t.Kind, t.Code = ledger.Hold, codeHold
 	}
-	return existing, theirs, nil
+	return t
 }
 
 func sameParties(shares []Share, parties []Party) bool {

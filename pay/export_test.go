@@ -87,7 +87,9 @@ func (b *bench) export(t *testing.T, wallet pay.WalletID, from, to time.Time) st
 // Who leaves in the middle gets the error, not a file that looks whole.
 func TestAnExportThatBreaksIsAnError(t *testing.T) {
 	broken := errors.New("the database went away")
-	e := pay.Export{Entries: func(yield func([]pay.Entry, error) bool) { _ = yield([]pay.Entry{{ID: "1"}}, nil) && yield(nil, broken) }}
+	e := pay.Export{Entries: func(yield func([]pay.Entry, error) bool) {
+		_ = yield([]pay.Entry{{ID: "1"}}, nil) && yield(nil, broken)
+	}}
 	if err := e.WriteCSV(&strings.Builder{}); !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}

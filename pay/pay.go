@@ -19,6 +19,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/commit"
 	"jishi/kit/database"
 	"jishi/kit/job"
 	"jishi/kit/money"
@@ -77,6 +78,7 @@ type Service struct {
 	minTopUp    int64
 	maxTopUp    int64
 	paymentLife time.Duration
+	charges     *commit.Committer[charging, charged]
 }
 
 // New returns the rules on a database that is migrated.
@@ -95,6 +97,7 @@ func New(c Config) *Service {
 	if s.paymentLife == 0 {
 		s.paymentLife = defaultPaymentLife
 	}
+	s.charges = commit.New(c.DB, s.writeCharges, nil)
 	return s
 }
 

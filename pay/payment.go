@@ -114,6 +114,11 @@ func (r *paymentRow) agreed(wallet WalletID, at database.Time) {
 	}
 }
 
+// open makes r one that waits for money.
+func (r *paymentRow) open() {
+	r.State, r.WalletID, r.SettledAt, r.Authorized, r.Captured = payclient.Open, "", database.Time{}, 0, 0
+}
+
 // overdue: it should have been closed by now.
 func (r *paymentRow) overdue(now time.Time) bool {
 	return (r.State == payclient.Open || r.State == payclient.Authorized) && !r.ExpiresAt.After(now)
@@ -196,20 +201,27 @@ func (s *Service) PaymentOf(ctx context.Context, caller Caller, order string) (P
 
 // insertPayment writes a new payment. One that waits, for money or to be captured, has a
 // job that ends it at its deadline.
-func (s *Service) insertPayment(ctx context.Context, tx bun.Tx, row *paymentRow, parties []Party) error {
-	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
-		return fmt.Errorf("insert payment %s for order %s: %w", row.ID, row.OrderID, err)
+// insertPayments writes payments that are new. Those that wait for something are closed when
+// their time is over.
+func (s *Service) insertPayments(ctx context.Context, tx bun.Tx, rows []paymentRow, parties []partyRow) error {
+	if len(rows) == 0 {
+		return nil
 	}
-	if len(parties) > 0 {
-		rows := rowsOf(row.ID, row.shares(parties))
-		if _, err := tx.NewInsert().Model(&rows).Exec(ctx); err != nil {
-			return fmt.Errorf("insert parties of payment %s: %w", row.ID, err)
+	var jobs []job.Job
+	for _, r := range rows {
+		if r.State == payclient.Open || r.State == payclient.Authorized {
+			jobs = append(jobs, job.Job{Kind: expireJob, Key: string(r.ID), At: r.ExpiresAt.Time})
 		}
 	}
-	if row.State == payclient.Open || row.State == payclient.Authorized {
-		return s.jobs.Add(ctx, tx, job.Job{Kind: expireJob, Key: string(row.ID), At: row.ExpiresAt.Time})
+	if _, err := database.Insert(tx, &rows).Exec(ctx); err != nil {
+		return fmt.Errorf("insert %d payments: %w", len(rows), err)
 	}
-	return nil
+	if len(parties) > 0 {
+		if _, err := database.Insert(tx, &parties).Exec(ctx); err != nil {
+			return fmt.Errorf("insert parties of %d payments: %w", len(rows), err)
+		}
+	}
+	return s.jobs.Add(ctx, tx, jobs...)
 }
 
 // visible is a payment as its payer or its merchant may see it; to others there is none.

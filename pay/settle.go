@@ -44,16 +44,13 @@ func (s *Service) agree(ctx context.Context, tx bun.Tx, row paymentRow, wallet W
 	if err != nil || !won {
 		return false, err
 	}
-	if row.Hold {
-		return true, s.hold(ctx, tx, &row)
+	if !row.Hold {
+		err := errors.Join(captureShares(ctx, tx, row.ID), s.jobs.Remove(ctx, tx, expireJob, string(row.ID)))
+		if err != nil {
+			return false, err
+		}
 	}
-	if err := captureShares(ctx, tx, row.ID); err != nil {
-		return false, err
-	}
-	if err := s.jobs.Remove(ctx, tx, expireJob, string(row.ID)); err != nil {
-		return false, err
-	}
-	return true, s.take(ctx, tx, &row, wallet)
+	return true, s.post(ctx, tx, s.taking(row))
 }
 
 // captureShares marks every share of a payment as captured.
@@ -98,15 +95,15 @@ func (s *Service) CloseOrder(ctx context.Context, caller Caller, order string) (
 	p, err := s.PaymentOf(ctx, caller, order)
 	if errors.Is(err, payclient.ErrNoPayment) {
 		now := database.At(s.now())
-		row := &paymentRow{
+		row := paymentRow{
 			ID: PaymentID(id.New(paymentPrefix)), OrderID: order, Merchant: caller.Merchant, Payer: caller.User,
 			State: payclient.Closed, Currency: s.currency, ExpiresAt: now, CreatedAt: now, SettledAt: now,
 		}
 		err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			return s.insertPayment(ctx, tx, row, nil)
+			return s.insertPayments(ctx, tx, []paymentRow{row}, nil)
 		})
 		if err == nil {
-			return s.paymentOf(*row, nil), nil
+			return s.paymentOf(row, nil), nil
 		}
 		if !database.Taken(err) {
 			return Payment{}, err

@@ -30,6 +30,10 @@ const (
 	maxBatch  = 1000             // requests in one transaction
 	maxQueue  = 8192             // requests that wait; beyond that the answer is busy
 	batchTime = 20 * time.Second // a transaction with its retries
+
+	// takenTries is how often a batch is written that meets a unique key in use: somebody else
+	// was faster, and the next time Write sees what they did.
+	takenTries = 3
 )
 
 // Write does a batch inside tx, one request after the other, and gives the answer of each.
@@ -181,9 +185,16 @@ func (c *Committer[R, A]) do(batch []*request[R, A]) {
 }
 
 func (c *Committer[R, A]) try(batch []*request[R, A]) {
-	began := time.Now()
-	answers, err := c.transaction(batch)
-	c.observe(len(batch), began.Sub(batch[0].since), time.Since(began))
+	var answers []A
+	var err error
+	for range takenTries {
+		began := time.Now()
+		answers, err = c.transaction(batch)
+		c.observe(len(batch), began.Sub(batch[0].since), time.Since(began))
+		if !database.Taken(err) {
+			break
+		}
+	}
 	switch {
 	case err == nil:
 		for i, r := range batch {
