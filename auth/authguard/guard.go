@@ -78,17 +78,13 @@ func New(c Config) *Guard {
 		c.Home = c.Prefix + "/"
 	}
 	g := &Guard{c: c, cookies: web.CookiesFor(c.BaseURL), cache: newTokenCache(c.Now)}
-	g.verifier = &verifier{
-		issuer: c.Issuer,
-		now:    c.Now,
-		keys: &keySet{http: c.HTTP, now: c.Now, url: func(ctx context.Context) (string, error) {
-			p, err := g.provider(ctx)
-			if err != nil {
-				return "", err
-			}
-			return p.keys, nil
-		}},
-	}
+	g.verifier = newVerifier(c.Issuer, &keySet{http: c.HTTP, now: c.Now, url: func(ctx context.Context) (string, error) {
+		p, err := g.provider(ctx)
+		if err != nil {
+			return "", err
+		}
+		return p.keys, nil
+	}}, c.Now)
 	return g
 }
 

@@ -2,6 +2,7 @@ package authguard
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/maypok86/otter/v2"
 
 	"jishi/auth/authclient"
 	"jishi/kit/fault"
@@ -71,6 +73,22 @@ type verifier struct {
 	issuer string
 	keys   *keySet
 	now    func() time.Time
+	signs  *otter.Cache[[sha256.Size]byte, signedClaims]
+}
+
+// signedClaims are those of an access token whose signature was good at that time.
+type signedClaims struct {
+	claims claims
+	at     time.Time
+}
+
+// trustFor is how long a signature that was checked is not checked again: a call costs
+// less than the check of one. What depends on the time is looked at each time; a key that
+// auth withdraws is good for this much longer.
+const trustFor = time.Minute
+
+func newVerifier(issuer string, keys *keySet, now func() time.Time) *verifier {
+	return &verifier{issuer, keys, now, otter.Must(&otter.Options[[sha256.Size]byte, signedClaims]{MaximumSize: maxCached})}
 }
 
 // signed checks form, type and signature, in the order from cheap to dear, and gives
@@ -106,6 +124,14 @@ func (v *verifier) signed(ctx context.Context, raw, typ string) ([]byte, error) 
 
 // claims checks a token of a type for an audience.
 func (v *verifier) claims(ctx context.Context, raw, typ, aud string) (claims, error) {
+	c, err := v.decode(ctx, raw, typ)
+	if err != nil {
+		return c, err
+	}
+	return c, v.fits(c, aud)
+}
+
+func (v *verifier) decode(ctx context.Context, raw, typ string) (claims, error) {
 	var c claims
 	payload, err := v.signed(ctx, raw, typ)
 	if err != nil {
@@ -114,24 +140,47 @@ func (v *verifier) claims(ctx context.Context, raw, typ, aud string) (claims, er
 	if err := json.Unmarshal(payload, &c); err != nil {
 		return c, fmt.Errorf("decode token: %w", err)
 	}
+	return c, nil
+}
+
+// fits tells why claims are not for us, or not now.
+func (v *verifier) fits(c claims, aud string) error {
 	now := v.now()
 	switch {
 	case c.Issuer != v.issuer:
-		return c, fmt.Errorf("token is of issuer %q", c.Issuer)
+		return fmt.Errorf("token is of issuer %q", c.Issuer)
 	case !slices.Contains(c.Audience, aud):
-		return c, fmt.Errorf("token is for %q, not for %s", []string(c.Audience), aud)
+		return fmt.Errorf("token is for %q, not for %s", []string(c.Audience), aud)
 	case !now.Add(-leeway).Before(time.Unix(c.ExpiresAt, 0)):
-		return c, errors.New("token has expired")
+		return errors.New("token has expired")
 	case now.Add(leeway).Before(time.Unix(max(c.NotBefore, c.IssuedAt), 0)):
-		return c, errors.New("token isn't valid yet")
+		return errors.New("token isn't valid yet")
 	}
+	return nil
+}
+
+// accessClaims are those of an access token for an audience. A signature is checked once a
+// minute, since programs send the same token with each call.
+func (v *verifier) accessClaims(ctx context.Context, raw, aud string) (claims, error) {
+	key := sha256.Sum256([]byte(raw))
+	if known, ok := v.signs.GetIfPresent(key); ok && v.now().Sub(known.at) < trustFor {
+		return known.claims, v.fits(known.claims, aud)
+	}
+	c, err := v.decode(ctx, raw, typAccess)
+	if err != nil {
+		return c, err
+	}
+	if err := v.fits(c, aud); err != nil {
+		return c, err
+	}
+	v.signs.Set(key, signedClaims{c, v.now()})
 	return c, nil
 }
 
 // access reads an access token. Refusals: ErrToken; ErrUnavailable when auth's keys
 // can't be read.
 func (v *verifier) access(ctx context.Context, raw, aud string) (claims, error) {
-	c, err := v.claims(ctx, raw, typAccess, aud)
+	c, err := v.accessClaims(ctx, raw, aud)
 	if err == nil && (c.Subject == "" || c.Client == "") {
 		err = errors.New("token names nobody")
 	}

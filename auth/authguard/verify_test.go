@@ -40,10 +40,8 @@ func newIssuer(t *testing.T) (*issuer, *verifier) {
 	i := &issuer{key: key, at: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return i.at }
 	hc := &http.Client{Transport: web.Local{Handler: http.HandlerFunc(i.serve)}}
-	v := &verifier{issuer: "https://market.example/auth", now: now, keys: &keySet{
-		http: hc, now: now, url: func(context.Context) (string, error) { return "https://market.example/keys", nil },
-	}}
-	return i, v
+	keys := &keySet{http: hc, now: now, url: func(context.Context) (string, error) { return "https://market.example/keys", nil }}
+	return i, newVerifier("https://market.example/auth", keys, now)
 }
 
 func (i *issuer) serve(w http.ResponseWriter, _ *http.Request) {
@@ -249,5 +247,40 @@ func TestLogoutTokenRefusals(t *testing.T) {
 		if sid, err := v.logout(t.Context(), raw, "shop"); err == nil {
 			t.Errorf("%s: got %s", what, sid)
 		}
+	}
+}
+
+// A signature that was good is not checked again for a while; times and audience are, each
+// time, and after that while a key that auth has withdrawn is no key any more.
+func TestASignatureIsTrustedForAWhile(t *testing.T) {
+	i, v := newIssuer(t)
+	claims := claim(i.good(), "exp", i.at.Add(time.Hour).Unix())
+	long := signed(t, jose.ES256, i.key, "k1", "at+jwt", claims, nil)
+	short := signed(t, jose.ES256, i.key, "k1", "at+jwt", claim(claims, "exp", i.at.Add(time.Second).Unix()), nil)
+	for range 2 {
+		for _, raw := range []string{long, short} {
+			if _, err := v.access(t.Context(), raw, "shop"); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if _, err := v.access(t.Context(), long, "pay"); !errors.Is(err, ErrToken) {
+		t.Errorf("for another audience: %v", err)
+	}
+	forged := long[:len(long)-4] + "AAAA"
+	if _, err := v.access(t.Context(), forged, "shop"); !errors.Is(err, ErrToken) {
+		t.Errorf("with another signature: %v", err)
+	}
+	i.at = i.at.Add(leeway + 2*time.Second)
+	if _, err := v.access(t.Context(), short, "shop"); !errors.Is(err, ErrToken) {
+		t.Errorf("after its end: %v", err)
+	}
+	v.keys = &keySet{http: v.keys.http, now: v.now, url: func(context.Context) (string, error) { return "", errors.New("withdrawn") }}
+	if _, err := v.access(t.Context(), long, "shop"); err != nil {
+		t.Errorf("within the while: %v", err)
+	}
+	i.at = i.at.Add(trustFor)
+	if _, err := v.access(t.Context(), long, "shop"); err == nil {
+		t.Error("it is still trusted")
 	}
 }
