@@ -178,6 +178,7 @@ func (m *Market) wrap() error {
 var programs = append([]string{
 	"POST /session/backchannel",
 	"POST /pay/session/backchannel",
+	"POST /webhooks/pay",
 }, oidc.Bypass...)
 
 // site is where the pages are; links within one origin stay short.

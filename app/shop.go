@@ -60,7 +60,7 @@ func (m *Market) mountShop(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	guard.Routes(mux)
-	shopapi.Routes(mux, shopapi.Config{Shop: s, User: person, BaseURL: m.conf.Module("shop").URL})
+	shopapi.Routes(mux, shopapi.Config{Shop: s, User: person, BaseURL: m.conf.Module("shop").URL, Webhooks: webhookSecrets(m.secrets)})
 	shopweb.Routes(mux, shopweb.Config{Shop: s, Wallets: buyer, User: person, Login: guard.Login,
 		Sealer: web.NewSealer(m.secrets.Key("carts of guests")), Secure: web.CookiesFor(m.conf.BaseURL).Secure})
 	mux.HandleFunc("/", web.NotFound)

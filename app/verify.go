@@ -202,7 +202,8 @@ func (c *comparison) order(o shop.Order, x pay.Payment, asked bool) {
 func (c *comparison) unpaid(state string, x pay.Payment) {
 	switch {
 	case x.State != payclient.Captured:
-	case state != string(shop.Canceled) && c.now.Sub(x.SettledAt) < captureGrace:
+	case state == string(shop.Canceled) && x.Refunded == x.Captured: // it came late, and went back
+	case c.now.Sub(x.SettledAt) < captureGrace:
 		c.waiting++
 	default:
 		c.report(paidIsCaptured, x.Order, fmt.Sprintf("it is %s, but payment %s took %s at %s", state, x.ID, x.Captured, x.SettledAt.Format(time.RFC3339)))

@@ -42,7 +42,7 @@ func (s *Service) CatchUp(ctx context.Context, log *slog.Logger) error {
 func (s *Service) handlers() map[string]job.Handler {
 	return map[string]job.Handler{
 		settleJob: s.settleLater, unusedUpload: s.deleteUnused,
-		confirmJob: s.confirmLater, releaseJob: s.releaseLater, answerJob: s.answerLater, refundJob: s.refundLater,
+		confirmJob: s.confirmLater, releaseJob: s.releaseLater, answerJob: s.answerLater, refundJob: s.refundLater, lateJob: s.repayLater,
 	}
 }
 

@@ -141,7 +141,7 @@ func (s *Service) conclude(ctx context.Context, o Order, p payclient.Payment) (O
 		}
 		now, err := s.finish(ctx, o, Paid)
 		if err == nil && now.State == Canceled {
-			return now, fmt.Errorf("order %s is canceled but payment %s is captured", o.ID, p.ID)
+			return now, s.arrivedLate(ctx, o.ID)
 		}
 		return now, err
 	case payclient.Closed:

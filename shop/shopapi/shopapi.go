@@ -25,18 +25,23 @@ type Config struct {
 	Shop    *shop.Service
 	User    func(context.Context) shop.Person // whose token came along; no ID is nobody
 	BaseURL string                            // of the shop, without a trailing slash: pictures are named with it
+
+	Webhooks [][]byte // secrets with which pay signs what it tells the shop
 }
 
 type api struct {
 	shop *shop.Service
 	user func(context.Context) shop.Person
 	base string
+
+	hooks [][]byte
 }
 
 // Routes adds the API to mux. This list is the table of contents. Who may not be nobody
 // is checked here, since reading products needs no token.
 func Routes(mux *http.ServeMux, c Config) {
-	a := &api{shop: c.Shop, user: c.User, base: c.BaseURL}
+	a := &api{shop: c.Shop, user: c.User, base: c.BaseURL, hooks: c.Webhooks}
+	mux.HandleFunc("POST /webhooks/pay", a.webhook) // pay calls it; no part of the API
 	h := web.NewAPI(mux, about)
 
 	web.Register(h, open("listProducts", "/products", "Products", "Newest first."), a.products)

@@ -56,7 +56,7 @@ func serve(t *testing.T, db *database.DB) *server {
 		Payer: pay, Payments: pay, Currency: money.CNY, PayTime: time.Hour, Terms: shop.DefaultTerms, Now: time.Now, Operators: []authclient.UserID{"usr_olga"},
 	})
 	mux := http.NewServeMux()
-	Routes(mux, Config{Shop: s, BaseURL: base, User: func(ctx context.Context) shop.Person {
+	Routes(mux, Config{Shop: s, BaseURL: base, Webhooks: [][]byte{hookSecret}, User: func(ctx context.Context) shop.Person {
 		name, _ := ctx.Value(userKey{}).(string)
 		if name == "" {
 			return shop.Person{}

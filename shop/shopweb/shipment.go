@@ -116,6 +116,12 @@ func (p *pages) detailViewOf(ctx context.Context, d shop.Detail, back sent) deta
 		v.Rest = v.Lines
 	}
 	for _, e := range d.History {
+		switch e.What {
+		case "order.late":
+			v.Late = locale.T(ctx, "shop.late")
+		case "order.repaid":
+			v.Late = locale.T(ctx, "shop.late.repaid")
+		}
 		v.History = append(v.History, eventView{locale.Time(ctx, e.At), eventText(ctx, d, e)})
 	}
 	if back.err != nil && !shown {
