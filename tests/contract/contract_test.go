@@ -46,6 +46,7 @@ func TestContract(t *testing.T) {
 			{"orders", (*world).orders},
 			{"shipments", (*world).shipments},
 			{"refunds", (*world).refunds},
+			{"what only the merchant may", (*world).merchant},
 			{"what belongs to others", (*world).others},
 			{"the same again", (*world).again},
 			{"pages", (*world).pages},
