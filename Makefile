@@ -29,6 +29,7 @@ test-long: ## the same with the race detector everywhere, on TiDB too, and more 
 	@$(MAKE) --no-print-directory tidb || echo "skipped: TiDB, which could not be built"
 	TEST_LONG=1 $(GO) test -race -count 3 -timeout 3h $(TESTS)
 	$(GO) test -timeout 24h ./ledger -run TestTheLedgerIsItsModel -rapid.checks 10000 -rapid.steps 200
+	TEST_LONG=1 $(GO) test -timeout 24h ./pay -run TestPayIsItsModel -rapid.checks 10000 -rapid.steps 200
 
 tidb: bin/tidb-server ## build the TiDB server that tests can use (six minutes on 2 cores)
 

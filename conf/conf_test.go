@@ -69,11 +69,11 @@ func TestThreeSpellings(t *testing.T) {
 }
 
 func TestEveryFaultIsNamed(t *testing.T) {
-	_, err := parse(t, nil, []string{"--listen", "8080", "--base-url", "market.example", "--pay-database", "postgres:x", "--drain", "0s", "--trusted-proxies", "10.0.0.0/8,proxy", "--currency", "XXX1"})
+	_, err := parse(t, nil, []string{"--listen", "8080", "--base-url", "market.example", "--pay-database", "postgres:x", "--drain", "0s", "--trusted-proxies", "10.0.0.0/8,proxy", "--webhook-allow", "intranet", "--currency", "XXX1"})
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, key := range []string{"listen", "base-url", "pay-database", "drain", "trusted-proxies", "currency"} {
+	for _, key := range []string{"listen", "base-url", "pay-database", "drain", "trusted-proxies", "webhook-allow", "currency"} {
 		if !strings.Contains(err.Error(), key+" \"") {
 			t.Errorf("%s isn't named in: %v", key, err)
 		}
@@ -86,5 +86,20 @@ func TestUnknownKeysAreFaults(t *testing.T) {
 	}
 	if _, err := parse(t, []string{"JISHI_LISEN=x"}, nil); err == nil || !strings.Contains(err.Error(), "JISHI_LISEN") {
 		t.Errorf("environment: got %v", err)
+	}
+}
+
+func TestFees(t *testing.T) {
+	for text, want := range map[string]Percent{"0": 0, "2.5": 250, "0.05": 5, "100": 10_000} {
+		flag, err1 := parse(t, nil, []string{"--fee", text})
+		file, err2 := parse(t, nil, []string{"--config", written(t, "fee: "+text+"\n")})
+		if err1 != nil || err2 != nil || flag.Fee != want || file.Fee != want {
+			t.Errorf("%s: %v, %v; %v, %v", text, flag, file, err1, err2)
+		}
+	}
+	for _, text := range []string{"100.01", "-1", "2.555", "2,5", "", ".5", "1e1"} {
+		if _, err := parse(t, nil, []string{"--fee=" + text}); err == nil {
+			t.Errorf("%q is taken", text)
+		}
 	}
 }
