@@ -120,19 +120,24 @@ func (s *Service) release(ctx context.Context, payment PaymentID, in NewRelease)
 	})
 }
 
-// receivingWallet is a user's default wallet, made if there is none. Of two that make it
-// at the same time the unique default_of lets one through.
+// receivingWallet is a user's default wallet, made if there is none. Whether there is one is
+// seen once: of two that make the first at the same time the unique default_of lets one
+// through, and the other begins again.
 func (s *Service) receivingWallet(ctx context.Context, tx bun.Tx, user authclient.UserID) (WalletID, error) {
-	var ids []WalletID
-	err := tx.NewSelect().Model((*walletRow)(nil)).Column("id").Where("default_of = ?", user).Scan(ctx, &ids)
+	others, err := lockWallets(ctx, tx, user)
+	if err != nil {
+		return "", err
+	}
+	if len(others) == 0 {
+		wallet := WalletID(id.New(walletPrefix))
+		return wallet, s.insertWalletBeside(ctx, tx, others, wallet, user, NewWallet{Currency: s.currency})
+	}
+	var wallet WalletID
+	err = tx.NewSelect().Model((*walletRow)(nil)).Column("id").Where("default_of = ?", user).Scan(ctx, &wallet)
 	if err != nil {
 		return "", fmt.Errorf("find the wallet of %s: %w", user, err)
 	}
-	if len(ids) > 0 {
-		return ids[0], nil
-	}
-	wallet := WalletID(id.New(walletPrefix))
-	return wallet, s.insertWallet(ctx, tx, wallet, user, NewWallet{Currency: s.currency})
+	return wallet, nil
 }
 
 // releaseTransfers move a release's money: all of it to the payee, and the fee from there,

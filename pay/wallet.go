@@ -118,6 +118,11 @@ func (s *Service) insertWallet(ctx context.Context, tx bun.Tx, wallet WalletID, 
 	if err != nil {
 		return err
 	}
+	return s.insertWalletBeside(ctx, tx, others, wallet, user, in)
+}
+
+// insertWalletBeside makes a wallet of a user who has others, or none.
+func (s *Service) insertWalletBeside(ctx context.Context, tx bun.Tx, others []WalletID, wallet WalletID, user authclient.UserID, in NewWallet) error {
 	// Two that are made at the same moment don't see each other: one too many does no
 	// harm, and of two first ones the unique default_of refuses one, which begins again.
 	if len(others) >= maxWallets {
@@ -132,7 +137,7 @@ func (s *Service) insertWallet(ctx context.Context, tx bun.Tx, wallet WalletID, 
 	if _, err := tx.NewInsert().Model(w).Exec(ctx); err != nil {
 		return fmt.Errorf("insert wallet %s: %w", wallet, err)
 	}
-	err = s.ledger.Open(ctx, tx, ledger.Account{ID: ledger.AccountID(wallet), Unit: s.unit(), Kind: ledger.Guarded})
+	err := s.ledger.Open(ctx, tx, ledger.Account{ID: ledger.AccountID(wallet), Unit: s.unit(), Kind: ledger.Guarded})
 	if err != nil {
 		return fmt.Errorf("open account of wallet %s: %w", wallet, err)
 	}
