@@ -20,6 +20,7 @@ import (
 const (
 	paidIsCaptured = "an order is paid exactly when its payment is captured, with the same amount"
 	paidOnce       = "an order has one payment"
+	settledAlike   = "what went back and what was released of a payment is what its order's shipments say"
 )
 
 const (
@@ -154,6 +155,10 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 		if len(orders) == compareBatch {
 			upTo = string(orders[len(orders)-1].ID)
 		}
+		before, err := s.SettledAfter(ctx, after, shop.OrderID(upTo))
+		if err != nil {
+			return err
+		}
 		payments := map[string]pay.Payment{}
 		err = p.EachPayment(ctx, "shop", string(after), upTo, func(x pay.Payment) {
 			if other, twice := payments[x.Order]; twice {
@@ -164,12 +169,19 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 		if err != nil {
 			return err
 		}
+		now, err := s.SettledAfter(ctx, after, shop.OrderID(upTo))
+		if err != nil {
+			return err
+		}
 		c.payments += len(payments)
 		for _, o := range orders {
 			c.orders++
 			x, asked := payments[string(o.ID)]
 			delete(payments, string(o.ID))
 			c.order(o, x, asked)
+			if o.State == shop.Paid || o.State == shop.Completed {
+				c.settled(x, before[o.ID], now[o.ID])
+			}
 		}
 		for _, x := range payments {
 			c.unpaid("missing", x)
@@ -198,12 +210,23 @@ func (c *comparison) order(o shop.Order, x pay.Payment, asked bool) {
 	}
 }
 
+// settled compares what was done with an order's money. Shop decides before pay does it, and
+// learns of it afterwards: so pay has done what shop knew before, and nothing that isn't
+// decided now.
+func (c *comparison) settled(x pay.Payment, before, now shop.Settled) {
+	back, released := x.Refunded.Minor, x.Released.Minor
+	if back < before.PaidBack || back > now.Granted || released < before.Released || released > now.Due {
+		c.report(settledAlike, x.Order, fmt.Sprintf("of payment %s %s went back and %s was released; shop has %d granted (%d done) and %d due (%d done)",
+			x.ID, x.Refunded, x.Released, now.Granted, before.PaidBack, now.Due, before.Released))
+	}
+}
+
 // unpaid takes a payment whose order is not paid.
 func (c *comparison) unpaid(state string, x pay.Payment) {
 	switch {
 	case x.State != payclient.Captured:
 	case state == string(shop.Canceled) && x.Refunded == x.Captured: // it came late, and went back
-	case c.now.Sub(x.SettledAt) < captureGrace:
+	case state != string(shop.Canceled) && c.now.Sub(x.SettledAt) < captureGrace:
 		c.waiting++
 	default:
 		c.report(paidIsCaptured, x.Order, fmt.Sprintf("it is %s, but payment %s took %s at %s", state, x.ID, x.Captured, x.SettledAt.Format(time.RFC3339)))
