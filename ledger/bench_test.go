@@ -23,7 +23,7 @@ func BenchmarkHotAccount(b *testing.B) {
 	for _, kind := range []struct {
 		name string
 		url  func(testing.TB) string
-	}{{"sqlite", dbtest.SQLite}, {"mariadb", dbtest.MariaDB}} {
+	}{{"sqlite", dbtest.SQLite}, {"mariadb", dbtest.MariaDB}, {"tidb", dbtest.TiDB}} {
 		b.Run(kind.name, func(b *testing.B) {
 			for _, c := range []struct {
 				name              string

@@ -46,7 +46,8 @@ func installTiDB(dir string) (*server, error) {
 		return nil, err
 	}
 	config := filepath.Join(dir, "config.toml")
-	if err := os.WriteFile(config, []byte(fmt.Sprintf("temp-dir = %q\n", filepath.Join(dir, "temp"))), 0o600); err != nil {
+	settings := fmt.Sprintf("temp-dir = %q\nlog.slow-query-file = %q\n", filepath.Join(dir, "temp"), filepath.Join(dir, "slow"))
+	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
 		return nil, err
 	}
 	s.command = []string{program,
