@@ -90,8 +90,8 @@ func TestTheSameRefundAndReleaseAreDoneOnce(t *testing.T) {
 		p := b.captured(t, "ord_1")
 		race(t, 30, func(i int) error {
 			if i%2 == 0 {
-				r, err := b.Refund(t.Context(), merchant, p.ID, pay.NewRefund{ID: "one", Payee: "usr_bob", Reason: "broken"})
-				if err == nil && (r.Amount.Minor != 100 || r.From != payclient.FromEscrow || r.Order != "ord_1") {
+				r, err := b.Refund(t.Context(), merchant, p.ID, pay.NewRefund{ID: "one", Payee: "usr_bob", Reason: "broken", Amount: 10})
+				if err == nil && (r.Amount.Minor != 10 || r.From != payclient.FromEscrow || r.Order != "ord_1") {
 					return fmt.Errorf("%+v", r)
 				}
 				return err
@@ -102,6 +102,9 @@ func TestTheSameRefundAndReleaseAreDoneOnce(t *testing.T) {
 			}
 			return err
 		})
+		if got, err := b.Payment(t.Context(), merchant, p.ID); err != nil || got.Refunded.Minor != 10 || got.Released.Minor != 100 {
+			t.Errorf("%+v, %v", got, err)
+		}
 		for _, in := range []pay.NewRefund{{ID: "one", Payee: "usr_carol", Reason: "broken"}, {ID: "one", Payee: "usr_bob"}, {ID: "one", Payee: "usr_bob", Reason: "broken", Amount: 99}} {
 			if _, err := b.Refund(t.Context(), merchant, p.ID, in); !errors.Is(err, payclient.ErrMismatch) {
 				t.Errorf("%+v: %v", in, err)
