@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/ledger"
@@ -194,5 +195,6 @@ func (b *chargeBatch) write(ctx context.Context) error {
 		rows = append(rows, c.row)
 		parties = append(parties, rowsOf(c.row.ID, c.row.shares(c.parties))...)
 	}
+	crash.Point("pay.charge.written") // its money is moved
 	return b.insertPayments(ctx, b.tx, rows, parties)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/id"
@@ -38,6 +39,7 @@ func (s *Service) Charge(ctx context.Context, caller Caller, in NewPayment) (Pay
 		ExpiresAt: database.At(s.expiry(in)), CreatedAt: database.At(s.now()),
 	}
 	got, err := s.charge(ctx, charging{row, in.Parties, in.Wallet})
+	crash.Point("pay.charged")
 	if err != nil {
 		return Payment{}, fmt.Errorf("charge for order %s: %w", in.Order, err)
 	}
@@ -168,11 +170,13 @@ func (s *Service) capture(ctx context.Context, row paymentRow, shares []Share, w
 	if row.State == payclient.Open {
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 			won, err := s.agree(ctx, tx, row, wallet)
+			crash.Point("pay.capture.written")
 			if err != nil || !won || !tell {
 				return err
 			}
 			return s.tell(ctx, tx, agreedEvent(row), row.ID)
 		})
+		crash.Point("pay.captured")
 		if errors.Is(err, ledger.ErrInsufficient) {
 			return Payment{}, s.insufficient(ctx, row, wallet)
 		}

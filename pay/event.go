@@ -12,6 +12,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/id"
 	"jishi/kit/job"
@@ -114,6 +115,7 @@ func (s *Service) deliver(ctx context.Context, j job.Job) error {
 		payclient.WebhookTimestamp: strconv.FormatInt(now.Unix(), 10),
 		payclient.WebhookSignature: payclient.SignWebhook(secrets, event, now, j.Payload),
 	}, j.Payload)
+	crash.Point("pay.webhook.sent")
 	_, own := s.own(receiver)
 	switch {
 	case err != nil:

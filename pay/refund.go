@@ -12,6 +12,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/id"
@@ -205,8 +206,10 @@ func (s *Service) refund(ctx context.Context, payment PaymentID, payer WalletID,
 		if _, err := tx.NewInsert().Model(r).Exec(ctx); err != nil {
 			return fmt.Errorf("insert refund %s: %w", r.ID, err)
 		}
+		crash.Point("pay.refund.written")
 		return s.post(ctx, tx, s.refundTransfers(r, payer)...)
 	})
+	crash.Point("pay.refunded")
 	if source != "" && errors.Is(err, ledger.ErrInsufficient) {
 		return payclient.ErrPayeeShort
 	}

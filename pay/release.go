@@ -8,6 +8,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/id"
 	"jishi/kit/money"
@@ -104,7 +105,7 @@ func (s *Service) release(ctx context.Context, payment PaymentID, in NewRelease)
 		ID: id.New(releasePrefix), PaymentID: payment, Reference: in.ID, Payee: in.Payee, Amount: in.Amount,
 		Fee: s.fee.of(in.Amount), CreatedAt: database.At(s.now()),
 	}
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		change := func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Set("released = released + ?", in.Amount) }
 		if err := s.count(ctx, tx, payment, in.Payee, change, "captured - refunded - released >= ?", in.Amount); err != nil {
 			return err
@@ -116,8 +117,11 @@ func (s *Service) release(ctx context.Context, payment PaymentID, in NewRelease)
 		if _, err := tx.NewInsert().Model(r).Exec(ctx); err != nil {
 			return fmt.Errorf("insert release %s: %w", r.ID, err)
 		}
+		crash.Point("pay.release.written")
 		return s.post(ctx, tx, s.releaseTransfers(r)...)
 	})
+	crash.Point("pay.released")
+	return err
 }
 
 // receivingWallet is a user's default wallet, made if there is none. Whether there is one is

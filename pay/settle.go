@@ -7,6 +7,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/id"
 	"jishi/kit/job"
@@ -75,6 +76,7 @@ func (s *Service) Close(ctx context.Context, caller Caller, payment PaymentID) (
 		}
 		return s.tell(ctx, tx, payclient.EventClosed, payment)
 	})
+	crash.Point("pay.closed")
 	if err != nil {
 		return Payment{}, err
 	}
@@ -126,6 +128,7 @@ func (s *Service) end(ctx context.Context, tx bun.Tx, payment PaymentID, more fu
 	if err := s.jobs.Remove(ctx, tx, expireJob, string(payment)); err != nil {
 		return false, err
 	}
+	crash.Point("pay.close.written")
 	var held int64
 	if err := tx.NewSelect().Model((*paymentRow)(nil)).Column("authorized").Where("id = ?", payment).Scan(ctx, &held); err != nil {
 		return false, fmt.Errorf("read what is held for payment %s: %w", payment, err)
@@ -157,6 +160,7 @@ func (s *Service) expire(ctx context.Context, payment PaymentID) error {
 		}
 		return s.tell(ctx, tx, payclient.EventClosed, payment)
 	})
+	crash.Point("pay.expired")
 	if err != nil {
 		return fmt.Errorf("end payment %s at its deadline: %w", payment, err)
 	}

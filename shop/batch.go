@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/job"
 	"jishi/ledger"
@@ -327,6 +328,7 @@ func (b *orderBatch) writePlaces(ctx context.Context) error {
 			return fmt.Errorf("take out of carts what is bought: %w", err)
 		}
 	}
+	crash.Point("shop.order.written")
 	return b.jobs.Add(ctx, b.tx, jobs...)
 }
 
@@ -359,6 +361,7 @@ func (b *orderBatch) writeEnds(ctx context.Context) error {
 	if err := b.writeShipments(ctx); err != nil {
 		return err
 	}
+	crash.Point("shop.end.written")
 	return b.jobs.Remove(ctx, b.tx, settleJob, keys...)
 }
 

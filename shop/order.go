@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/id"
 	"jishi/kit/money"
@@ -140,6 +141,7 @@ func (s *Service) place(ctx context.Context, buyer Person, in NewOrder, key stri
 		return Order{}, err
 	}
 	got, err := s.change(ctx, change{place: &placing{o, in, claim}})
+	crash.Point("shop.order.placed")
 	if errors.Is(err, database.ErrUnknown) {
 		if placed, lookErr := s.order(ctx, o.ID); lookErr == nil {
 			return placed, nil
@@ -224,6 +226,7 @@ var outcome = map[State]ledger.Kind{Paid: ledger.Post, Canceled: ledger.Void}
 // the order as it is then: another caller may have been first, to the other state too.
 func (s *Service) finish(ctx context.Context, o Order, to State) (Order, error) {
 	got, err := s.change(ctx, change{end: &ending{o, to}})
+	crash.Point("shop.order.ended")
 	if err != nil && !errors.Is(err, database.ErrUnknown) {
 		return Order{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/job"
 	"jishi/kit/money"
@@ -39,6 +40,7 @@ func (s *Service) payBack(ctx context.Context, tx bun.Tx, sh Shipment, r Refund,
 	if err := s.jobs.Add(ctx, tx, job.Job{Kind: refundJob, Key: string(r.ID)}); err != nil {
 		return err
 	}
+	crash.Point("shop.refund.granted")
 	if sh.left() == r.Amount && sh.ShippedAt.IsZero() {
 		return s.restock(ctx, tx, sh, r.ID) // last, since it locks products
 	}
@@ -109,6 +111,7 @@ func (s *Service) refundLater(ctx context.Context, j job.Job) error {
 		_, err = s.payments.Refund(ctx, p.ID, payclient.NewRefund{
 			ID: string(r.ID), Payee: string(sh.Seller), Amount: money.InputOf(r.Money()),
 		})
+		crash.Point("shop.refund.paid")
 	}
 	if errors.Is(err, payclient.ErrPayeeShort) {
 		return job.Later(s.now().Add(shortPause))

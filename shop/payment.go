@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"jishi/auth/authclient"
+	"jishi/kit/crash"
 	"jishi/kit/money"
 	"jishi/pay/payclient"
 	"jishi/shop/shopclient"
@@ -33,6 +34,7 @@ func (s *Service) pay(ctx context.Context, o Order, wallet string) (Order, error
 		return o, err
 	}
 	p, err := s.payer.Create(ctx, in) // a call: never inside a transaction
+	crash.Point("shop.pay.asked")
 	if short, ok := payclient.ShortageOf(err); ok {
 		return o, shopclient.ErrUnpaid.
 			With("order", string(o.ID)).
@@ -126,6 +128,7 @@ func (s *Service) Cancel(ctx context.Context, buyer authclient.UserID, oid Order
 // was captured and nothing can be any more. What is captured makes it paid.
 func (s *Service) close(ctx context.Context, o Order) (Order, error) {
 	p, err := s.payments.Close(ctx, string(o.ID)) // a call: never inside a transaction
+	crash.Point("shop.pay.closed")
 	if err != nil {
 		return o, fmt.Errorf("close the payment of order %s: %w", o.ID, err)
 	}

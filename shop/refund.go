@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/id"
@@ -130,6 +131,7 @@ func (s *Service) AskRefund(ctx context.Context, buyer authclient.UserID, sid Sh
 		}
 		return s.jobs.Add(ctx, tx, job.Job{Kind: answerJob, Key: string(r.ID), At: r.OpenSince.Add(s.terms.AnswerTime)})
 	})
+	crash.Point("shop.refund.asked")
 	if err != nil {
 		return RefundDetail{}, s.whyNotRefund(ctx, sid, r.Amount, err)
 	}
@@ -162,6 +164,7 @@ func (s *Service) addRefund(ctx context.Context, tx bun.Tx, r Refund, actor auth
 	if _, err := tx.NewInsert().Model(&r).Exec(ctx); err != nil {
 		return fmt.Errorf("write refund %s: %w", r.ID, err)
 	}
+	crash.Point("shop.refund.written")
 	return s.recordRefund(ctx, tx, r.ID, r.State, actor)
 }
 
@@ -218,6 +221,7 @@ func (s *Service) giveBack(ctx context.Context, sh Shipment, reason string) erro
 		}
 		return s.payBack(ctx, tx, sh, r, sh.Seller, func(q *bun.UpdateQuery) { q.Where("open_refund IS NULL").Where("state = ?", Waiting) })
 	})
+	crash.Point("shop.refund.given")
 	if err == nil {
 		s.jobs.Wake()
 	}
@@ -273,6 +277,7 @@ func (s *Service) end(ctx context.Context, r Refund, sh Shipment, to RefundState
 		}
 		return nil
 	})
+	crash.Point("shop.refund.ended")
 	if err == nil && to == Granted {
 		s.jobs.Wake()
 	}

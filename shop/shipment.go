@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/job"
@@ -137,6 +138,7 @@ func (s *Service) step(ctx context.Context, tx bun.Tx, sh Shipment, to ShipmentS
 	if _, err := tx.NewInsert().Model(&e).Exec(ctx); err != nil {
 		return fmt.Errorf("record shipment %s as %s: %w", sh.ID, to, err)
 	}
+	crash.Point("shop.shipment.written")
 	if to == Shipped {
 		return nil
 	}
@@ -193,6 +195,7 @@ func (s *Service) ship(ctx context.Context, sh Shipment, carrier, tracking strin
 		}
 		return s.jobs.Add(ctx, tx, job.Job{Kind: confirmJob, Key: string(sh.ID), At: confirm})
 	})
+	crash.Point("shop.shipment.shipped")
 	return s.whyNot(ctx, sh.ID, err)
 }
 
@@ -217,6 +220,7 @@ func (s *Service) receive(ctx context.Context, sh Shipment, actor authclient.Use
 		}
 		return s.jobs.Add(ctx, tx, job.Job{Kind: releaseJob, Key: string(sh.ID)})
 	})
+	crash.Point("shop.shipment.received")
 	if err == nil {
 		s.jobs.Wake()
 	}
@@ -270,6 +274,7 @@ func (s *Service) releaseLater(ctx context.Context, j job.Job) error {
 		_, err = s.payments.Release(ctx, p.ID, payclient.NewRelease{
 			ID: string(sh.ID), Payee: string(sh.Seller), Amount: money.InputOf(money.Amount{Minor: sh.Released, Currency: sh.Currency}),
 		})
+		crash.Point("shop.release.asked")
 	}
 	if err != nil {
 		return s.patient(fmt.Errorf("release the share of shipment %s: %w", sh.ID, err))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // modules in the order in which a split market starts them.
@@ -101,10 +102,15 @@ func (m *Market) settings(t testing.TB, c Config) []string {
 
 func (m *Market) run(t testing.TB, p *part) {
 	t.Helper()
-	args := append([]string{"serve"}, p.modules...)
+	name, args := m.serve(p)
+	p.process = startProcess(t, m.binary, m.env, name, p.address, args...)
+}
+
+// serve is what a process is called, and what it is told.
+func (m *Market) serve(p *part) (name string, args []string) {
+	args = append([]string{"serve"}, p.modules...)
 	args = append(args, "--listen", p.address)
-	args = append(args, m.flags(p)...)
-	p.process = startProcess(t, m.binary, m.env, "serve "+strings.Join(p.modules, " "), p.address, args...)
+	return "serve " + strings.Join(p.modules, " "), append(args, m.flags(p)...)
 }
 
 // flags are the settings of a process that commands about it need as well.
@@ -141,6 +147,16 @@ func (m *Market) StartAgain(t testing.TB, module string, env ...string) {
 	t.Helper()
 	m.env = env
 	m.run(t, m.part(module))
+}
+
+// StartToDie runs the process of a module again with that in its environment, and tells whether
+// it was killed within that time, perhaps before it listened; else it still runs.
+func (m *Market) StartToDie(t testing.TB, module string, within time.Duration, env string) bool {
+	t.Helper()
+	p := m.part(module)
+	name, args := m.serve(p)
+	p.process = launch(t, m.binary, []string{env}, name, args...)
+	return p.process.Dies(t, within)
 }
 
 // Set ends the process that runs a module and runs it again with more settings, which commands

@@ -38,6 +38,16 @@ func StartProcess(t testing.TB, name, address string, args ...string) *Process {
 
 func startProcess(t testing.TB, binary string, env []string, name, address string, args ...string) *Process {
 	t.Helper()
+	p := launch(t, binary, env, name, args...)
+	if err := p.listens(address); err != nil {
+		t.Fatalf("start %s: %v", name, err)
+	}
+	return p
+}
+
+// launch runs the program, until the test is over.
+func launch(t testing.TB, binary string, env []string, name string, args ...string) *Process {
+	t.Helper()
 	p := &Process{name: name, exited: make(chan struct{}), lines: &lines{}}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Env = append(environment(), env...)
@@ -51,9 +61,6 @@ func startProcess(t testing.TB, binary string, env []string, name, address strin
 			t.Logf("log of %s:\n%s", name, p.lines.tail())
 		}
 	})
-	if err := p.listens(address); err != nil {
-		t.Fatalf("start %s: %v", name, err)
-	}
 	return p
 }
 

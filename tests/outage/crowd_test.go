@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,18 +34,22 @@ type crowd struct {
 	market   *harness.Market
 	buyers   []*harness.Person // each calls from one goroutine at a time
 	poor     *harness.Person   // has money for one purchase
-	products []string          // of two sellers; the last one is scarce
+	savings  string            // another wallet of the poor buyer's, which has to be named
+	sellers  map[string]*harness.Person
+	products []string // of two sellers; the last one is scarce
 	toppedUp money.Amount
 
 	mu   sync.Mutex
 	paid map[string]bool // guarded by mu; orders that were answered as paid
+	keys map[string]int  // guarded by mu; how many somebody has ordered with, by user id
 }
 
 func newCrowd(t *testing.T, m *harness.Market) *crowd {
 	t.Helper()
-	c := &crowd{market: m, paid: map[string]bool{}, toppedUp: money.Amount{Currency: money.CNY}}
+	c := &crowd{market: m, sellers: map[string]*harness.Person{}, paid: map[string]bool{}, keys: map[string]int{}, toppedUp: money.Amount{Currency: money.CNY}}
 	for i, identifier := range []string{"13800138000", "13900139000"} {
 		seller := m.Register(t, identifier, fmt.Sprint("seller ", i))
+		c.sellers[seller.ID] = seller
 		c.products = append(c.products, seller.Offer(t, fmt.Sprint("teapot ", i), price, 100000).ID)
 		if i == 1 {
 			c.products = append(c.products, seller.Offer(t, "rare teapot", price, scarce).ID)
@@ -52,6 +58,7 @@ func newCrowd(t *testing.T, m *harness.Market) *crowd {
 	c.buyers = m.Crowd(t, workers, fmt.Sprint(wealth))
 	c.poor = m.Register(t, "poor@example.com", "poor")
 	c.poor.OpenWallet(t, "13")
+	c.savings = c.poor.OpenWallet(t, "1000").ID
 	for _, p := range append(c.buyers, c.poor) {
 		c.toppedUp = sum(t, c.toppedUp, p.Money(t))
 	}
@@ -103,8 +110,12 @@ func (c *crowd) buy(t *testing.T, round int, strike func()) *outcomes {
 var errLeft = fault.New(fault.Busy, "pending", "")
 
 // purchase asks with one key until there is an answer, as a careful program does; every
-// third one is by somebody who leaves at the first outage.
-func (c *crowd) purchase(t *testing.T, p *harness.Person, key string, i int, out *outcomes) {
+// third one is by somebody who leaves at the first outage. It gives the order if it is paid,
+// and its id if money is missing.
+func (c *crowd) purchase(t *testing.T, p *harness.Person, key string, i int, out *outcomes) (paid, unpaid string) {
+	c.mu.Lock()
+	c.keys[p.ID]++
+	c.mu.Unlock()
 	in := shopclient.NewOrder{Items: []shopclient.NewItem{{Product: c.products[i%len(c.products)], Quantity: 1}}}
 	if i%4 == 0 { // from both sellers
 		in.Items = []shopclient.NewItem{{Product: c.products[0], Quantity: 1}, {Product: c.products[1], Quantity: 2}}
@@ -122,12 +133,15 @@ func (c *crowd) purchase(t *testing.T, p *harness.Person, key string, i int, out
 			c.mu.Lock()
 			c.paid[o.ID] = true
 			c.mu.Unlock()
+			return o.ID, ""
 		case err == nil && o.State == shopclient.Canceled && !first:
 			out.closed.Add(1) // it was placed, and not paid until its deadline
 		case err == nil:
 			t.Errorf("%s: order %s is %s", key, o.ID, o.State)
 		case errors.Is(err, shopclient.ErrUnpaid):
 			out.unpaid.Add(1)
+			unpaid, _ = fault.Of(err).Extra["order"].(string)
+			return "", unpaid
 		case errors.Is(err, shopclient.ErrSoldOut):
 			out.soldOut.Add(1)
 		case f.Kind == fault.Busy || f.Kind == fault.Unknown:
@@ -137,7 +151,7 @@ func (c *crowd) purchase(t *testing.T, p *harness.Person, key string, i int, out
 			}
 			if i%3 == 1 {
 				out.left.Add(1)
-				return
+				return "", ""
 			}
 			select {
 			case <-time.After(50 * time.Millisecond):
@@ -148,34 +162,41 @@ func (c *crowd) purchase(t *testing.T, p *harness.Person, key string, i int, out
 		default:
 			t.Errorf("%s: %v", key, err)
 		}
-		return
+		return "", ""
 	}
 }
 
-// settles waits until every order is paid or canceled, and compares them and everybody's
-// money with what was answered.
+// settles waits until every order is where it stays, and compares them and everybody's money
+// with what was answered.
 func (c *crowd) settles(t *testing.T) {
 	t.Helper()
 	money := money.Amount{Currency: money.CNY}
-	states, found := map[string]int{}, map[string]bool{}
+	states, stands := map[string]int{}, map[string]bool{}
 	for _, p := range append(c.buyers, c.poor) {
-		for _, o := range c.orders(t, p) {
-			if o.State == shopclient.Pending {
+		orders := c.orders(t, p)
+		if len(orders) > c.keys[p.ID] {
+			t.Errorf("%s has %d orders, and asked for %d", p.Name, len(orders), c.keys[p.ID])
+		}
+		for _, o := range orders {
+			if !rests(o) {
 				o = c.ends(t, p, o)
 			}
 			states[o.State]++
-			found[o.ID] = o.State == shopclient.Paid
-			if o.State == shopclient.Paid { // its money is in escrow
-				money = sum(t, money, o.Total)
+			stands[o.ID] = o.State == shopclient.Paid || o.State == shopclient.Completed
+			for _, s := range o.Shipments {
+				if s.ReleasedAt == nil { // what didn't go back is in escrow
+					money = sum(t, money, s.Amount)
+					money.Minor -= s.Refunded.Minor
+				}
 			}
 		}
 	}
 	for id := range c.paid {
-		if !found[id] {
+		if !stands[id] {
 			t.Errorf("order %s was answered as paid and isn't any more", id)
 		}
 	}
-	for _, p := range append(c.buyers, c.poor) {
+	for _, p := range slices.Concat(c.buyers, []*harness.Person{c.poor}, slices.Collect(maps.Values(c.sellers))) {
 		money = sum(t, money, p.Money(t))
 	}
 	if money != c.toppedUp {
@@ -188,12 +209,31 @@ func (c *crowd) settles(t *testing.T) {
 	t.Logf("orders %v, %d of them were answered as paid; wallets and escrow %s = topped up", states, len(c.paid), money)
 }
 
-// ends waits for the end of an order.
+// rests tells whether nothing becomes of an order by itself any more: it is not pending, and
+// what was received or granted is paid out.
+func rests(o shopclient.Order) bool {
+	if o.State == shopclient.Pending {
+		return false
+	}
+	for _, s := range o.Shipments {
+		if s.State == shopclient.Received && s.Refunded != s.Amount && s.ReleasedAt == nil {
+			return false
+		}
+		for _, r := range s.Refunds {
+			if r.State == shopclient.Granted && r.PaidAt == nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// ends waits until an order rests.
 func (c *crowd) ends(t *testing.T, p *harness.Person, o shopclient.Order) shopclient.Order {
 	t.Helper()
 	harness.Eventually(t, patience, func() (err error) {
-		if o, err = p.Shop.Order(t.Context(), o.ID); err == nil && o.State == shopclient.Pending {
-			err = fmt.Errorf("order %s is still pending, %s after its deadline", o.ID, time.Since(o.PayBefore))
+		if o, err = p.Shop.Order(t.Context(), o.ID); err == nil && !rests(o) {
+			err = fmt.Errorf("order %s is still %s with shipments %+v, %s after its deadline", o.ID, o.State, o.Shipments, time.Since(o.PayBefore))
 		}
 		return err
 	})
