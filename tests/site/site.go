@@ -15,6 +15,7 @@ const (
 	OrderPath    = "/orders/ord_"   // and the rest of an id
 	ProductPath  = "/products/prd_" // and the rest of an id
 	SalesPath    = "/orders?role=seller"
+	OperatorPath = "/operator"
 	LoginPath    = "/auth/login"
 	RegisterPath = "/auth/register"
 	LogoutPath   = "/auth/logout"
@@ -118,6 +119,29 @@ const (
 	OrderPay    = "#pay button"
 	OrderCancel = "#cancel button"
 )
+
+// What follows payment, on an order's own page. Each form has the id of a shipment or a refund
+// after this, and an order of one seller has one of each.
+const (
+	ShipForm    = `form[id^="ship-"]`
+	ReceiveForm = `form[id^="receive-"]`
+	RefundForm  = `form[id^="refund-"]`
+	GrantForm   = `form[id^="grant-"]`
+	RefuseForm  = `form[id^="refuse-"]`
+	AppealForm  = `form[id^="appeal-"]`
+	DecideForm  = `form[id^="decide-"]`
+	GiveBack    = `form[id^="give-back-"]`
+	Refund      = `article[id^="rfd_"]`
+	History     = "#history"
+)
+
+// Open is what opens a form that is folded.
+func Open(form string) string { return "details:has(> " + form + ") > summary" }
+
+// Shipment is the part of an order that a product is in.
+func Shipment(product string) string {
+	return `section[id^="shp_"]:has(a[href*="` + product + `"])`
+}
 
 // P7: the cashier.
 const (

@@ -114,6 +114,16 @@ func (s *story) logInAgain(p person) {
 	b.See(site.Order(s.second), "王小明")
 }
 
+// enter logs in somebody who wants to see a page.
+func (s *story) enter(p person, page string) {
+	b := s.tab
+	b.Go(page)
+	b.At(site.LoginPath)
+	b.Fill(site.Field(site.LoginForm, "identifier"), p.identifier)
+	b.Fill(site.Field(site.LoginForm, "password"), harness.Password)
+	b.Follow(site.Submit(site.LoginForm))
+}
+
 // readEnglish changes the language on a page, and finds it changed on others.
 func (s *story) readEnglish() {
 	b := s.tab

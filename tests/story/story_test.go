@@ -76,6 +76,16 @@ func (s *story) play() {
 	s.step("P1 P2 the buyer logs out", s.logOutFromMenu)
 
 	s.step("P1 P8 the other seller logs in again and sees the sale", func() { s.logInAgain(mei) })
+	s.step("the other seller sends the baskets", s.ship)
+	s.step("the other seller logs out", s.logOutFromMenu)
+	s.step("the buyer receives the baskets and asks for money back for the teapot", func() { s.receive(wang); s.askRefund() })
+	s.step("the buyer logs out again", s.logOutFromMenu)
+	s.step("the seller sees what is to be sent first, and grants the refund", func() { s.grant(lin) })
+	s.step("the seller won't send the rest", s.giveBack)
+	s.step("the seller logs out", s.logOutFromMenu)
+	s.step("the buyer has the money back, and buys no more", func() { s.seeRefunds(wang) })
+	s.step("the other seller has the money for the baskets", func() { s.logOutFromMenu(); s.seeIncome(mei) })
+
 	s.step("the same pages in English", s.readEnglish)
 }
 
