@@ -82,13 +82,10 @@ func (m *Market) demo(ctx context.Context, as func(string) *http.Client, ago fun
 		ShopURL: m.conf.Module("shop").URL,
 		As:      as,
 		Ago:     ago,
+		CatchUp: func(ctx context.Context) error { return m.shop.CatchUp(ctx, m.log) },
 	})
 	if err != nil {
 		return fmt.Errorf("load the demo market: %w", err)
-	}
-	// The jobs of orders in the past are due; done here, they don't fill the log of a start.
-	if err := m.shop.CatchUp(ctx, m.log); err != nil {
-		return fmt.Errorf("end the demo market's orders: %w", err)
 	}
 	return os.Rename(loading, done)
 }

@@ -52,14 +52,14 @@ func open(t *testing.T, c *conf.Config) *Market {
 type census struct {
 	Products, SoldOut, Single, Sellers, Groups int
 	Wallets, Entries                           int
-	Orders                                     map[string]int // by state
+	Orders, Shipments, Refunds                 map[string]int // by state
 	Mixed, Sales, Carts                        int            // orders of several sellers; sold; pieces in carts
 }
 
 func count(t *testing.T, m *Market) census {
 	t.Helper()
 	ctx, base := t.Context(), m.conf.BaseURL
-	n := census{Orders: map[string]int{}}
+	n := census{Orders: map[string]int{}, Shipments: map[string]int{}, Refunds: map[string]int{}}
 	groups, sellers := map[string]bool{}, map[string]bool{}
 	for _, p := range products(t, m) {
 		n.Products++
@@ -93,6 +93,12 @@ func count(t *testing.T, m *Market) census {
 		}
 		for _, o := range orders.Items {
 			n.Orders[o.State]++
+			for _, sh := range o.Shipments {
+				n.Shipments[sh.State]++
+				for _, r := range sh.Refunds {
+					n.Refunds[r.State]++
+				}
+			}
 			if several(o) {
 				n.Mixed++
 			}
@@ -132,9 +138,11 @@ func products(t *testing.T, m *Market) []shopclient.Product {
 // demoCensus is what the demo market has.
 var demoCensus = census{
 	Products: 65, SoldOut: 2, Single: 1, Sellers: 5, Groups: 8,
-	Wallets: 12, Entries: 26,
-	Orders: map[string]int{shopclient.Paid: 14, shopclient.Canceled: 2, shopclient.Pending: 2},
-	Mixed:  11, Sales: 24, Carts: 5,
+	Wallets: 12, Entries: 36,
+	Orders:    map[string]int{shopclient.Paid: 9, shopclient.Completed: 5, shopclient.Canceled: 2, shopclient.Pending: 2},
+	Shipments: map[string]int{shopclient.Waiting: 7, shopclient.Shipped: 9, shopclient.Received: 7, shopclient.Refunded: 1},
+	Refunds:   map[string]int{shopclient.Granted: 2, shopclient.Asked: 1, shopclient.Refused: 1},
+	Mixed:     11, Sales: 24, Carts: 5,
 }
 
 // The demo market has everything that it promises, adds up, and is loaded once.

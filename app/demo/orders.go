@@ -24,6 +24,40 @@ var purchases = []purchase{
 	{"buyer5", 0, []item{{"bear", 1}, {"puzzle", 1}}, shopclient.Pending},
 }
 
+// deeds are what became of the purchases, by their place above and the seller. None has been
+// on its way for so long that it is received by itself.
+var deeds = []deed{
+	{11, 0, "seller1", sent("顺丰速运 SF Express")},
+	{11, 0, "seller2", sent("京东物流 JD Logistics")},
+	{10, 1, "seller2", sent("顺丰速运 SF Express")},
+	{9, 0, "seller1", received},
+	{9, 1, "seller3", sent("德邦快递 Deppon")},
+	{9, 2, "seller4", sent("顺丰速运 SF Express")},
+	{8, 0, "seller2", received},
+	{8, 3, "seller5", sent("中通快递 ZTO")},
+	{8, 4, "seller3", sent("圆通速递 YTO")},
+	{7, 1, "seller2", received},
+	{7, 5, "seller2", givenBack("蛋糕在装箱时碰坏了，抱歉。 The cake was damaged while packing. Sorry!")},
+	{7, 5, "seller3", sent("德邦快递 Deppon")},
+	{6, 2, "seller4", received},
+	{5, 3, "seller5", received},
+	{5, 7, "seller1", sent("京东物流 JD Logistics")},
+	{5, 8, "seller5", sent("顺丰速运 SF Express")},
+	{4, 3, "seller5", asked("15.00", "指南针的盖子有划痕。 The compass has a scratch on its lid.")},
+	{4, 8, "seller2", sent("中通快递 ZTO")},
+	{4, 9, "seller1", sent("顺丰速运 SF Express")},
+	{3, 3, "seller5", granted},
+	{3, 7, "seller1", received},
+	{3, 9, "seller3", sent("德邦快递 Deppon")},
+	{2, 1, "seller3", received},
+	{2, 11, "seller4", sent("顺丰速运 SF Express")},
+	{2, 12, "seller3", sent("圆通速递 YTO")},
+	{1, 11, "seller3", asked("", "下错单了，请退款。 Ordered by mistake, please refund.")},
+	{1, 13, "seller4", sent("顺丰速运 SF Express")},
+	{1, 14, "seller2", asked("20.00", "曲奇碎了一半。 Half of the cookies are broken.")},
+	{0, 14, "seller2", refused("还没有发货，曲奇是完好的。 They haven't been shipped yet and are whole.")},
+}
+
 // carts are what buyers have not bought yet.
 var carts = []purchase{
 	{buyer: "buyer1", items: []item{{"kite", 1}, {"blueberries", 2}, {"candle", 1}}},
