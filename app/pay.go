@@ -31,6 +31,7 @@ func (m *Market) payService(ctx context.Context) (*pay.Service, *database.DB, er
 		Ledger:   ledger.New(db, m.now),
 		Jobs:     m.queue("pay", db, m.now),
 		Now:      m.now,
+		Observe:  m.metrics.Batches("pay"),
 		Currency: m.conf.Currency,
 		Provider: provider,
 		BaseURL:  m.conf.Module("pay").URL,

@@ -52,7 +52,7 @@ func (m *Market) mountShop(ctx context.Context) error {
 	payURL := m.conf.Module("pay").URL
 	buyer := payclient.New(payURL, rest.Bearer(m.client(), guard.Token))
 	service := payclient.New(payURL, rest.Bearer(m.client(), guard.ServiceToken("pay")))
-	s := m.shopOver(db, shop.Config{Jobs: m.queue("shop", db, m.now), Pictures: pictures, Payer: buyer, Payments: service})
+	s := m.shopOver(db, shop.Config{Jobs: m.queue("shop", db, m.now), Pictures: pictures, Payer: buyer, Payments: service, Observe: m.metrics.Batches("shop")})
 	m.shop = s
 	person := func(ctx context.Context) shop.Person {
 		who := authguard.From(ctx)

@@ -43,6 +43,7 @@ type Config struct {
 	Ledger   *ledger.Ledger // in the same database
 	Jobs     *job.Queue     // in the same database
 	Now      func() time.Time
+	Observe  commit.Observer // of the transactions that write many requests; may be nil
 	Currency money.Currency
 	Provider Provider // nil: wallets can't be topped up
 	BaseURL  string   // what browsers call this service, without a trailing slash
@@ -97,7 +98,7 @@ func New(c Config) *Service {
 	if s.paymentLife == 0 {
 		s.paymentLife = defaultPaymentLife
 	}
-	s.charges = commit.New(c.DB, s.writeCharges, nil)
+	s.charges = commit.New(c.DB, s.writeCharges, c.Observe)
 	return s
 }
 

@@ -85,6 +85,7 @@ type Config struct {
 	PayTime  time.Duration // how long an order may wait for its payment
 	Terms    Terms
 	Now      func() time.Time
+	Observe  commit.Observer // of the transactions that write many requests; may be nil
 
 	Operators []authclient.UserID // decide what buyers and sellers can't agree on
 }
@@ -122,7 +123,7 @@ func New(c Config) *Service {
 
 		operators: c.Operators,
 	}
-	s.changes = commit.New(c.DB, s.writeChanges, nil)
+	s.changes = commit.New(c.DB, s.writeChanges, c.Observe)
 	return s
 }
 

@@ -17,11 +17,28 @@ type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	batches  batchMetrics
+}
+
+// batchMetrics are those of group commit, by module.
+type batchMetrics struct{ size, wait, took *prometheus.HistogramVec }
+
+func newBatchMetrics() batchMetrics {
+	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, []string{"module"})
+	}
+	seconds := prometheus.ExponentialBuckets(0.0005, 2, 14)
+	return batchMetrics{
+		size: histogram("jishi_commit_batch_size", "Requests that were written in one transaction.", prometheus.ExponentialBuckets(1, 2, 11)),
+		wait: histogram("jishi_commit_wait_seconds", "How long the oldest request of a transaction waited for it to begin.", seconds),
+		took: histogram("jishi_commit_seconds", "How long a transaction of many requests took.", seconds),
+	}
 }
 
 // NewMetrics gives the metrics of a process that has just started.
 func NewMetrics() *Metrics {
 	m := &Metrics{
+		batches:  newBatchMetrics(),
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jishi_http_requests_total",
@@ -33,7 +50,7 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
 		}, []string{"route"}),
 	}
-	m.registry.MustRegister(m.requests, m.seconds,
+	m.registry.MustRegister(m.requests, m.seconds, m.batches.size, m.batches.wait, m.batches.took,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -77,6 +94,16 @@ func (r reader) Collect(to chan<- prometheus.Metric) {
 	}
 	for label, value := range values {
 		to <- prometheus.MustNewConstMetric(r.desc, r.kind, value, label)
+	}
+}
+
+// Batches is told of a module's group commits, as the committer's observer.
+func (m *Metrics) Batches(module string) func(size int, waited, took time.Duration) {
+	size, wait, seconds := m.batches.size.WithLabelValues(module), m.batches.wait.WithLabelValues(module), m.batches.took.WithLabelValues(module)
+	return func(n int, waited, took time.Duration) {
+		size.Observe(float64(n))
+		wait.Observe(waited.Seconds())
+		seconds.Observe(took.Seconds())
 	}
 }
 
