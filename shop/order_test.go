@@ -174,6 +174,18 @@ func TestAnOrderEndsOnce(t *testing.T) {
 	})
 }
 
+// An order that reaches pay after its deadline is canceled, and its pieces are free.
+func TestPaidTooLateIsCanceled(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		p := m.product(3)
+		m.pay.Set(func(pay *shoptest.Pay) { pay.Late = true })
+		o, err := m.PlaceOrder(t.Context(), bob, items(p, 2), token())
+		if err != nil || o.State != Canceled || m.stock(p) != 3 {
+			t.Errorf("got %s, %v; stock %d", o.State, err, m.stock(p))
+		}
+	})
+}
+
 func TestSettleTwiceAndAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
 		p := m.product(3)

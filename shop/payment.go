@@ -45,6 +45,9 @@ func (s *Service) pay(ctx context.Context, o Order, wallet string) (Order, error
 	if errors.Is(err, payclient.ErrClosed) {
 		return s.Settle(ctx, o.ID)
 	}
+	if errors.Is(err, payclient.ErrExpired) || errors.Is(err, payclient.ErrExpiry) { // it waited until its deadline
+		return s.close(ctx, o)
+	}
 	if err != nil {
 		return o, fmt.Errorf("pay order %s: %w", o.ID, err)
 	}

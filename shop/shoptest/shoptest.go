@@ -22,6 +22,7 @@ type Pay struct {
 	wallets  []payclient.Wallet
 
 	Poor    bool  // there is too little money
+	Late    bool  // the time to pay is over
 	Before  error // failed and not done
 	After   error // failed but done
 	Creates int   // calls of Create that arrived
@@ -66,6 +67,9 @@ func (p *Pay) Create(_ context.Context, in payclient.NewPayment) (payclient.Paym
 	p.Creates++
 	if p.Before != nil {
 		return payclient.Payment{}, p.Before
+	}
+	if p.Late {
+		return payclient.Payment{}, payclient.ErrExpiry
 	}
 	x := p.payments[in.Order]
 	switch x.State {

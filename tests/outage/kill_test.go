@@ -8,7 +8,7 @@ import (
 )
 
 // settings make orders that nobody pays end while the test watches.
-var settings = []string{"--order-deadline", deadline.String(), "--log-level", "warn"}
+var settings = []string{"--order-deadline", deadline.String(), "--open-orders", "0", "--log-level", "warn"}
 
 // The one process of a market is killed in the middle of many purchases and started again.
 func TestTheMarketIsKilled(t *testing.T) {

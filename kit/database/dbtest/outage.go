@@ -49,6 +49,9 @@ func (s *Server) Database(tb testing.TB, name string) string {
 	return s.db.url(name)
 }
 
+// Answers tells whether the server still does.
+func (s *Server) Answers() bool { return s.db.admin.Ping() == nil }
+
 // Kill ends the server with SIGKILL. What it had committed is on disk.
 func (s *Server) Kill(tb testing.TB) {
 	tb.Helper()
