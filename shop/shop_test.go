@@ -52,13 +52,16 @@ func each(t *testing.T, f func(t *testing.T, m *market)) {
 	}, Migrate)
 }
 
-func newMarket(t testing.TB, db *database.DB) *market {
+func newMarket(t testing.TB, db *database.DB) *market { return newReplica(t, db, shoptest.NewPay()) }
+
+// newReplica is a process of a shop that may have others.
+func newReplica(t testing.TB, db *database.DB, pay *shoptest.Pay) *market {
 	pictures, err := picture.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = pictures.Close() })
-	m := &market{t: t, db: db, pay: shoptest.NewPay()}
+	m := &market{t: t, db: db, pay: pay}
 	m.Service = New(Config{
 		DB:       db,
 		Ledger:   ledger.New(db, m.clock),
