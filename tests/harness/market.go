@@ -171,6 +171,12 @@ func (m *Market) Set(t testing.TB, module string, settings ...string) {
 // Process is the one that runs a module.
 func (m *Market) Process(module string) *Process { return m.part(module).process }
 
+// Replica is the process at the ith of Shops.
+func (m *Market) Replica(i int) *Process {
+	at := slices.IndexFunc(m.parts, func(p *part) bool { return baseURL(p.address) == m.Shops[i] })
+	return m.parts[at].process
+}
+
 func (m *Market) part(module string) *part {
 	i := slices.IndexFunc(m.parts, func(p *part) bool { return slices.Contains(p.modules, module) })
 	return m.parts[i]
