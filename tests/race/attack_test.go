@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -279,4 +280,73 @@ func TestAKeyCountsOnceAcrossReplicasAndRestarts(t *testing.T) {
 			t.Errorf("%s is left, want %s", left, want)
 		}
 	})
+}
+
+// A buyer asks for the money of an order from several devices, and the seller grants every
+// request and gives the money back unasked from others, all at once and each over and over:
+// it comes back once.
+func TestARefundIsPaidOnce(t *testing.T) {
+	attacks(t, func(t *testing.T, a *attack) {
+		product := a.seller.Offer(t, "teapot", "1", 1_000_000)
+		buyer := a.market.Register(t, "buyer@example.com", "buyer")
+		buyer.OpenWallet(t, "1")
+		const n = 4
+		buyers, sellers := a.devices(buyer, n), a.devices(a.seller, 2*n)
+		for round := range a.rounds {
+			order, err := buyer.Shop.PlaceOrder(t.Context(), one(product), "")
+			if err != nil {
+				t.Fatalf("round %d: %v", round, err)
+			}
+			shipment := a.read(t, buyer, order.ID).Shipments[0].ID
+			together(3*n, func(i int) {
+				switch kind, k := i%3, i/3; kind {
+				case 0:
+					_, _ = buyers[k].Shop.AskRefund(t.Context(), shipment, shopclient.NewRefund{Reason: "broken"}, fmt.Sprint(order.ID, k/2))
+				case 1:
+					for _, r := range a.read(t, sellers[k], order.ID).Shipments[0].Refunds {
+						_, _ = sellers[k].Shop.Grant(t.Context(), r.ID)
+					}
+				case 2:
+					_, _ = sellers[n+k].Shop.GiveBack(t.Context(), shipment, "sold out")
+				}
+			})
+			// Whatever was asked last is granted, and so is what comes twice.
+			for _, r := range a.read(t, buyer, order.ID).Shipments[0].Refunds {
+				_, _ = a.seller.Shop.Grant(t.Context(), r.ID)
+			}
+			_, _ = a.seller.Shop.GiveBack(t.Context(), shipment, "sold out")
+			harness.Eventually(t, time.Minute, func() error {
+				granted := 0
+				for _, r := range a.read(t, buyer, order.ID).Shipments[0].Refunds {
+					if r.State != shopclient.Granted {
+						continue
+					}
+					if granted++; r.PaidAt == nil {
+						return fmt.Errorf("refund %s is not paid", r.ID)
+					}
+				}
+				if granted != 1 {
+					return fmt.Errorf("%d refunds are granted, want 1", granted)
+				}
+				return nil
+			})
+			if money, left := buyer.Money(t), a.stock(t, product); money.Minor != 100 || left != 1_000_000 {
+				t.Fatalf("round %d: the buyer has %s, %d pieces are on sale; want 1.00 and all", round, money, left)
+			}
+		}
+		if money := a.seller.Money(t); money.Minor != 0 {
+			t.Errorf("the seller has %s", money)
+		}
+	})
+}
+
+// read is an order as somebody sees it.
+func (a *attack) read(t *testing.T, who *harness.Person, order string) shopclient.Order {
+	t.Helper()
+	o, err := who.Shop.Order(t.Context(), order)
+	if err != nil {
+		t.Error(err)
+		return shopclient.Order{Shipments: make([]shopclient.Shipment, 1)}
+	}
+	return o
 }
