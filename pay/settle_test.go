@@ -325,3 +325,36 @@ func TestStatementsTellTheWholeStory(t *testing.T) {
 		}
 	})
 }
+
+// A minute passes whenever pay looks at the clock, so for some payment time is over after it
+// was seen to be open, and before it is taken.
+func TestTimePassesWhileAPaymentIsTaken(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.wallet(t, alice, 0)
+		rich := b.wallet(t, alice, 1000)
+		c := b.config
+		c.Now = func() time.Time {
+			b.clock.pass(time.Minute)
+			return b.clock.now()
+		}
+		ticking := pay.New(c)
+		ends := map[string]int{}
+		for n := range 10 {
+			in := order(fmt.Sprint("ord_", n), 100)
+			in.ExpiresAt = b.clock.now().Add(time.Duration(n+1) * time.Minute)
+			_, err := b.Charge(t.Context(), shop(alice), in)
+			short, _ := payclient.ShortageOf(err)
+			p, err := ticking.Pay(t.Context(), alice, pay.PaymentID(short.Payment), rich.ID)
+			if err != nil && !errors.Is(err, payclient.ErrExpired) {
+				t.Errorf("%d: %v", n, err)
+			}
+			if err == nil && p.SettledAt.After(p.ExpiresAt) {
+				t.Errorf("%d: taken at %s, although its time was over at %s", n, p.SettledAt, p.ExpiresAt)
+			}
+			ends[p.State]++
+		}
+		if len(ends) != 2 {
+			t.Errorf("ends: %v, want some in time and some too late", ends)
+		}
+	})
+}
