@@ -1,0 +1,66 @@
+package guards_test
+
+import (
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What docs/consistency.md promises is shown by tests that are there, and whose commands find
+// them.
+func TestEveryPromiseHasItsTests(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(root, "docs", "consistency.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := declared(t)
+	names := regexp.MustCompile("`(Test\\w+)`")
+	command := regexp.MustCompile("`(?:TEST_LONG=1 )?go test ([^`]*?)(?: -run '?([^'` ]+)'?)?(?: -timeout \\w+)?`")
+	for row := range strings.Lines(string(b)) {
+		for _, m := range names.FindAllStringSubmatch(row, -1) {
+			if _, ok := all[m[1]]; !ok {
+				t.Errorf("there is no %s", m[1])
+			}
+		}
+		for _, m := range command.FindAllStringSubmatch(row, -1) {
+			pattern := regexp.MustCompile(strings.ReplaceAll(m[2], `\|`, "|"))
+			for pkg := range strings.FieldsSeq(m[1]) {
+				if !slices.ContainsFunc(slices.Collect(maps.Keys(all)), func(name string) bool {
+					return slices.Contains(all[name], filepath.Clean(pkg)) && pattern.MatchString(name)
+				}) {
+					t.Errorf("%s runs nothing in %s", m[0], pkg)
+				}
+			}
+		}
+	}
+}
+
+// declared is every test of the repository, with the packages that have one of that name.
+func declared(t *testing.T) map[string][]string {
+	t.Helper()
+	test := regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
+	all := map[string][]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		pkg, err := filepath.Rel(root, filepath.Dir(path))
+		for _, m := range test.FindAllStringSubmatch(string(b), -1) {
+			all[m[1]] = append(all[m[1]], pkg)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

@@ -1,0 +1,59 @@
+package guards_test
+
+// guard is something without which money or stock would go wrong one day.
+type guard struct {
+	patch string // takes it out; its file without the ending
+	pkg   string // has the test that has to fail
+	test  string // that and a subtest, as for -run
+	why   string // what nobody would miss, in words that follow "nobody missed that"
+}
+
+// Where two guards stand behind each other, there is a patch for each with the test of that
+// one, or one patch for both, which says so.
+var guards = []guard{
+	// What an account has.
+	{"floor-in-code", "ledger", "TestMoves/sqlite", "an account gives more than it has"},
+	{"floor-in-schema", "ledger", "TestTheSchemaRefusesWhatIsWrong/sqlite", "a defect of the engine can write a balance below its floor"},
+	{"floor", "ledger", "TestAnAccountIsNotOverdrawn/sqlite", "both floors are gone: fifty draw on what suffices for twenty"},
+	{"account-locks", "ledger", "TestReplicasDontOverdraw/mariadb", "balances are read without FOR UPDATE, and the unique numbers that stand behind the locks are gone too"},
+	{"numbers-in-schema", "ledger", "TestTheSchemaRefusesWhatIsWrong/sqlite", "two transfers have one number in an account"},
+	{"lock-order", "ledger", "TestReplicasNeverWaitInACircle", "accounts are locked in any order"},
+	{"hold-once-in-code", "ledger", "TestHolds/sqlite", "a hold that ends again isn't refused as such"},
+	{"hold-once-in-schema", "ledger", "TestTheSchemaRefusesWhatIsWrong/sqlite", "a hold can end twice"},
+	{"same-id", "ledger", "TestSendingAgainIsHarmless/sqlite", "a transfer that is sent again is done again"},
+	{"seal-mac", "ledger", "TestTheChainFindsWhatWasChanged/sqlite", "a seal needs no key"},
+
+	// What is asked twice.
+	{"once-key", "kit/database", "TestOnce/sqlite", "a key is good twice"},
+	{"order-key", "shop", "TestOneFormIsOneOrder/sqlite", "an order's key is good twice, as far as looking it up and its row go"},
+	{"one-payment", "pay", "TestANewOrderIsChargedOnce/sqlite", "an order is charged twice: neither looked up nor unique"},
+	{"topup-once", "pay", "TestNewsOfMoneyIsCreditedOnce/sqlite", "news of a top-up that come twice are credited twice"},
+	{"refund-reference", "pay", "TestTheSchemaRefusesWhatIsWrong/sqlite", "two refunds have one reference"},
+	{"release-reference", "pay", "TestTheSchemaRefusesWhatIsWrong/sqlite", "two releases have one reference"},
+
+	// What may follow what.
+	{"order-state", "shop", "TestAnOrderEndsOnce/sqlite", "an order that has ended is ended again"},
+	{"order-lock", "shop", "TestReplicasEndAnOrderOnce/mariadb", "two replicas end one order at once"},
+	{"close-before-release", "shop", "TestDeadline/sqlite", "stock is free before the payment is closed"},
+	{"shipment-state", "shop", "TestManyHandsOnOneStep/sqlite", "a shipment takes a step from any state"},
+	{"last-shipment-lock", "shop", "TestLastShipmentsEndAtOnce/mariadb", "of two last shipments neither sees the other end"},
+	{"payment-state", "pay", "TestWhatIsCapturedStaysCaptured/sqlite", "a captured payment is closed"},
+	{"payment-expiry", "pay", "TestTooLate/sqlite", "a payment is captured after its time"},
+	{"share-counters", "pay", "TestRefundsAndReleasesRaceForAShare/sqlite", "refunds and releases take a share twice"},
+	{"share-counters-in-schema", "pay", "TestTheSchemaRefusesWhatIsWrong/sqlite", "more than a share can be written as refunded and released"},
+
+	// Who else is at work.
+	{"buyers-lock", "shop", "TestReplicasCountOpenOrdersTogether/mariadb", "two replicas count a buyer's orders side by side"},
+	{"cart-lock", "shop", "TestReplicasBuyACartOnce/mariadb", "two replicas sell one cart"},
+	{"job-lease", "kit/job", "TestLateEndsAmongOthers/sqlite", "who comes too late ends the job of another one"},
+
+	// What was answered.
+	{"sqlite-synchronous", "kit/database", "TestDurable/sqlite", "SQLite answers before its commit is on disk"},
+	{"server-flush", "kit/database", "TestDurable/mariadb", "a server that answers before its commit is on disk passes for durable"},
+	{"unknown-commit", "kit/database", "TestConnectionLostWhileCommittingIsUnknown", "a COMMIT without an answer is run again"},
+	{"unknown-batch", "kit/commit", "TestUnknownIsNotTriedAgain", "a batch whose COMMIT had no answer is written again in halves"},
+
+	// Who says so.
+	{"webhook-signature", "pay/payclient", "TestWebhooksAreBelievedOrNot", "anybody can tell the shop that it is paid"},
+	{"token-audience", "auth/authguard", "TestBearerRefusals", "a token for another module opens this one"},
+}
