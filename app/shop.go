@@ -8,6 +8,7 @@ import (
 	"jishi/auth/authclient"
 	"jishi/auth/authguard"
 	"jishi/kit/database"
+	"jishi/kit/ops"
 	"jishi/kit/rest"
 	"jishi/kit/session"
 	"jishi/kit/web"
@@ -16,6 +17,7 @@ import (
 	"jishi/shop"
 	"jishi/shop/picture"
 	"jishi/shop/shopapi"
+	"jishi/shop/shopclient"
 	"jishi/shop/shopweb"
 )
 
@@ -54,6 +56,14 @@ func (m *Market) mountShop(ctx context.Context) error {
 	service := payclient.New(payURL, rest.Bearer(m.client(), guard.ServiceToken("pay")))
 	s := m.shopOver(db, shop.Config{Jobs: m.queue("shop", db, m.now), Pictures: pictures, Payer: buyer, Payments: service, Observe: m.metrics.Batches("shop")})
 	m.shop = s
+	m.metrics.Add("shop", ops.Reading{
+		Name: "jishi_findings", Label: "state",
+		Help: "What the shop and pay did not agree on when they were compared, by whether it is still so.",
+		Read: func(ctx context.Context) (map[string]float64, error) {
+			n, err := s.CountFindings(ctx)
+			return map[string]float64{shopclient.FindingOpen: float64(n[shop.OpenFinding]), shopclient.FindingMended: float64(n[shop.Mended])}, err
+		},
+	})
 	person := func(ctx context.Context) shop.Person {
 		who := authguard.From(ctx)
 		return shop.Person{ID: who.User, Name: who.Name}

@@ -281,7 +281,7 @@ func onePayment(ctx context.Context, query func() *bun.SelectQuery, q *bun.Selec
 	}
 	shares := make([]Share, len(found))
 	for i, p := range found {
-		shares[i] = Share{Party{p.Payee, p.Amount}, p.Captured, p.Refunded, p.Released}
+		shares[i] = shareOf(p)
 	}
 	return rows[0], shares, nil
 }

@@ -30,19 +30,23 @@ func settling(o Order) job.Job {
 
 // Run does the shop's background work until ctx ends.
 func (s *Service) Run(ctx context.Context, log *slog.Logger) error {
-	return s.jobs.Run(ctx, log, s.handlers())
+	if err := s.beginReconciling(ctx); err != nil {
+		return err
+	}
+	return s.jobs.Run(ctx, log, s.handlers(log))
 }
 
 // CatchUp does the background work that is due now.
 func (s *Service) CatchUp(ctx context.Context, log *slog.Logger) error {
-	_, err := s.jobs.Drain(ctx, log, s.handlers())
+	_, err := s.jobs.Drain(ctx, log, s.handlers(log))
 	return err
 }
 
-func (s *Service) handlers() map[string]job.Handler {
+func (s *Service) handlers(log *slog.Logger) map[string]job.Handler {
 	return map[string]job.Handler{
 		settleJob: s.settleLater, unusedUpload: s.deleteUnused,
 		confirmJob: s.confirmLater, releaseJob: s.releaseLater, answerJob: s.answerLater, refundJob: s.refundLater, lateJob: s.repayLater,
+		reconcileJob: s.reconcileLater(log),
 	}
 }
 

@@ -106,18 +106,26 @@ func (s *Service) refundLater(ctx context.Context, j job.Job) error {
 	if first {
 		return job.Later(s.now().Add(orderPause))
 	}
+	err = s.giveRefund(ctx, r, sh)
+	if errors.Is(err, payclient.ErrPayeeShort) {
+		return job.Later(s.now().Add(shortPause))
+	}
+	if err != nil {
+		return s.patient(err)
+	}
+	return nil
+}
+
+// giveRefund has pay give a granted refund back, once.
+func (s *Service) giveRefund(ctx context.Context, r Refund, sh Shipment) error {
 	p, err := s.payments.PaymentOf(ctx, string(sh.OrderID))
 	if err == nil {
 		_, err = s.payments.Refund(ctx, p.ID, payclient.NewRefund{
 			ID: string(r.ID), Payee: string(sh.Seller), Amount: money.InputOf(r.Money()),
 		})
-		crash.Point("shop.refund.paid")
-	}
-	if errors.Is(err, payclient.ErrPayeeShort) {
-		return job.Later(s.now().Add(shortPause))
 	}
 	if err != nil {
-		return s.patient(fmt.Errorf("give refund %s back: %w", r.ID, err))
+		return fmt.Errorf("give refund %s back: %w", r.ID, err)
 	}
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		_, err := tx.NewUpdate().Model((*Refund)(nil)).Set("paid_at = ?", database.At(s.now())).

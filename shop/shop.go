@@ -41,6 +41,7 @@ type Payer interface {
 // so. Refund and Release have an id of ours: asking again is harmless.
 type Payments interface {
 	PaymentOf(ctx context.Context, order string) (payclient.Payment, error)
+	Payments(ctx context.Context, in payclient.OrderRange, p payclient.Page) (payclient.Payments, error)
 	Close(ctx context.Context, order string) (payclient.Payment, error)
 	Refund(ctx context.Context, payment string, in payclient.NewRefund) (payclient.Refund, error)
 	Release(ctx context.Context, payment string, in payclient.NewRelease) (payclient.Release, error)

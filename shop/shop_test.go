@@ -187,7 +187,7 @@ var (
 // work runs the jobs that are due.
 func (m *market) work() {
 	m.t.Helper()
-	if _, err := m.jobs.Drain(context.Background(), slog.New(slog.DiscardHandler), m.handlers()); err != nil {
+	if _, err := m.jobs.Drain(context.Background(), slog.New(slog.DiscardHandler), m.handlers(slog.New(slog.DiscardHandler))); err != nil {
 		m.t.Error(err)
 	}
 }

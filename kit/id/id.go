@@ -5,7 +5,9 @@ package id
 
 import (
 	"encoding/base32"
+	"encoding/binary"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -18,6 +20,13 @@ const size = 26
 // New makes an id, "ord" giving "ord_…". It panics when the system has no randomness.
 func New(prefix string) string {
 	u := uuid.Must(uuid.NewV7())
+	return prefix + "_" + strings.ToLower(encoding.EncodeToString(u[:]))
+}
+
+// Since is the least id that can have been made at a time or later.
+func Since(prefix string, t time.Time) string {
+	var u uuid.UUID
+	binary.BigEndian.PutUint64(u[:], uint64(max(t.UnixMilli(), 0))<<16)
 	return prefix + "_" + strings.ToLower(encoding.EncodeToString(u[:]))
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestIdsSortByTime(t *testing.T) {
@@ -53,4 +54,16 @@ func FuzzValid(f *testing.F) {
 			t.Errorf("%q has characters that no id has", s)
 		}
 	})
+}
+
+func TestSince(t *testing.T) {
+	before := Since("ord", time.Now())
+	got := New("ord")
+	after := Since("ord", time.Now().Add(time.Millisecond))
+	if !Valid("ord", before) || before > got || got >= after {
+		t.Errorf("got %s, want it from %s to before %s", got, before, after)
+	}
+	if long := Since("ord", time.Time{}); long >= before {
+		t.Errorf("an id of long ago is %s, not before %s", long, before)
+	}
 }

@@ -56,6 +56,8 @@ func Routes(mux *http.ServeMux, s *pay.Service, from func(context.Context) pay.C
 		append(capture(), payclient.ErrMismatch, payclient.ErrOrder, payclient.ErrParties, payclient.ErrExpiry,
 			money.ErrMalformed, money.ErrRange, money.ErrCurrency)...), a.createPayment)
 	web.Register(h, call("findPayment", "GET", "/payments", "The payment for an order", "For its payer and its merchant.", payclient.ErrNoPayment), a.paymentOf)
+	web.Register(h, call("listPayments", "GET", "/merchant/payments", "A merchant's payments",
+		"By order, for the merchant's own token: to compare them with its orders. As they stand: one whose time is over may be open still."), a.payments)
 	web.Register(h, call("getPayment", "GET", "/payments/{id}", "One payment", "For its payer and its merchant.", payclient.ErrNoPayment), a.payment)
 	web.Register(h, call("getCheckout", "GET", "/payments/{id}/checkout", "A payment at the cashier",
 		"What it can be paid from, and what is missing, for its payer.", payclient.ErrNoPayment), a.checkout)

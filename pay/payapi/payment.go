@@ -4,8 +4,10 @@ import (
 	"context"
 	"time"
 
+	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/money"
+	"jishi/kit/web"
 	"jishi/pay"
 	"jishi/pay/payclient"
 )
@@ -85,6 +87,26 @@ func (a *api) paymentOf(ctx context.Context, in *struct {
 		return nil, err
 	}
 	return replyOf(p), nil
+}
+
+func (a *api) payments(ctx context.Context, in *struct {
+	After string `query:"after" maxLength:"64" doc:"only of orders that follow this one"`
+	UpTo  string `query:"up_to" maxLength:"64" doc:"only of orders up to this one"`
+	web.PageQuery
+}) (*struct{ Body payclient.Payments }, error) {
+	caller, err := a.caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, next, err := a.pay.Payments(ctx, caller, payclient.OrderRange{After: in.After, UpTo: in.UpTo}, database.Page{Cursor: in.Cursor, Limit: in.Limit})
+	if err != nil {
+		return nil, err
+	}
+	out := payclient.Payments{Items: make([]payclient.Payment, len(all)), Next: next}
+	for i, p := range all {
+		out.Items[i] = p.Document()
+	}
+	return &struct{ Body payclient.Payments }{out}, nil
 }
 
 func (a *api) close(ctx context.Context, in *paymentPath) (*paymentReply, error) {

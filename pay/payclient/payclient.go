@@ -67,6 +67,15 @@ type Payment struct {
 	SettledAt   *time.Time   `json:"settled_at,omitempty" doc:"when it was captured or closed"`
 }
 
+// Payments is a page of payments, by order.
+type Payments struct {
+	Items []Payment `json:"items"`
+	Next  string    `json:"next,omitempty" doc:"cursor of the next page; absent on the last one"`
+}
+
+// OrderRange is the orders that follow one, by id, up to another; "" is no bound.
+type OrderRange struct{ After, UpTo string }
+
 // NewWallet makes a wallet. Amount, if not "", tops it up in the same step.
 type NewWallet struct {
 	Name     string `json:"name,omitempty"`
@@ -233,6 +242,12 @@ func (c *Client) Payment(ctx context.Context, id string) (Payment, error) {
 // PaymentOf is the payment for an order, or ErrNoPayment.
 func (c *Client) PaymentOf(ctx context.Context, order string) (Payment, error) {
 	return rest.Call[Payment](ctx, c.http, http.MethodGet, c.base+"/payments?order="+url.QueryEscape(order), "", nil)
+}
+
+// Payments lists the payments of the merchant's own for orders in a range.
+func (c *Client) Payments(ctx context.Context, in OrderRange, p Page) (Payments, error) {
+	q := url.Values{"after": {in.After}, "up_to": {in.UpTo}}
+	return rest.Call[Payments](ctx, c.http, http.MethodGet, c.base+"/merchant/payments"+p.query()+"&"+q.Encode(), "", nil)
 }
 
 // Close ends the payment for an order unless it is captured: the answer's state says

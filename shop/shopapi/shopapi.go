@@ -96,6 +96,8 @@ func Routes(mux *http.ServeMux, c Config) {
 		refund(shopclient.ErrRefundOpen, shopclient.ErrRefundWindow, shopclient.ErrRefundAmount, shopclient.ErrShipmentState)...), a.appeal)
 	web.Register(h, mine("decideRefund", "POST", "/refunds/{id}/decide", "Decide a case", "For operators.", refund(shopclient.ErrAnswer)...), a.decide)
 	web.Register(h, mine("listCases", "GET", "/cases", "Refunds that wait for the operator", "For operators. Newest first.", fault.ErrForbidden), a.cases)
+	web.Register(h, mine("listFindings", "GET", "/findings", "What the shop and pay did not agree on",
+		"For operators, newest first. They are compared all the time; what is clearly right is mended by itself.", fault.ErrForbidden), a.findings)
 }
 
 const (
@@ -140,7 +142,7 @@ func mine(id, method, path, summary, text string, refuses ...*fault.Error) web.C
 		c.Group = orders
 	case strings.HasPrefix(path, "/shipments"):
 		c.Group = shipments
-	case strings.HasPrefix(path, "/refunds"), path == "/cases":
+	case strings.HasPrefix(path, "/refunds"), path == "/cases", path == "/findings":
 		c.Group = refunds
 	}
 	if method == http.MethodDelete {

@@ -60,6 +60,17 @@ func (p *Pay) Capture(order string, amount *money.Amount) {
 	p.payments[order] = x
 }
 
+// PutBack makes the payment for an order what it once was, or never: pay's database was put
+// back. What is done by these ids is forgotten.
+func (p *Pay) PutBack(order string, to payclient.Payment, ids ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.payments[order] = to
+	for _, id := range ids {
+		delete(p.done, id)
+	}
+}
+
 // Create pays at once, unless there is too little money.
 func (p *Pay) Create(_ context.Context, in payclient.NewPayment) (payclient.Payment, error) {
 	p.mu.Lock()
@@ -115,6 +126,20 @@ func (p *Pay) PaymentOf(_ context.Context, order string) (payclient.Payment, err
 	return x, nil
 }
 
+// Payments is those of a range of orders, on one page.
+func (p *Pay) Payments(_ context.Context, in payclient.OrderRange, _ payclient.Page) (payclient.Payments, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out payclient.Payments
+	for order, x := range p.payments {
+		if order > in.After && order <= in.UpTo {
+			x.Order = order
+			out.Items = append(out.Items, x)
+		}
+	}
+	return out, p.Before
+}
+
 // Close closes what is not captured.
 func (p *Pay) Close(_ context.Context, order string) (payclient.Payment, error) {
 	p.mu.Lock()
@@ -124,7 +149,7 @@ func (p *Pay) Close(_ context.Context, order string) (payclient.Payment, error) 
 	}
 	x := p.payments[order]
 	if x.State != payclient.Captured {
-		x.State = payclient.Closed
+		x.ID, x.State = "pay_"+order, payclient.Closed
 		p.payments[order] = x
 	}
 	if p.After != nil {

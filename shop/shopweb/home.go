@@ -23,6 +23,7 @@ const (
 // homeView is a user's own page.
 type homeView struct {
 	Name        string
+	Operates    bool // the market
 	Wallets     []walletView
 	MoreWallets bool
 	Away        string // why there are no wallets to see, or ""
@@ -56,7 +57,7 @@ func (p *pages) showHome(w http.ResponseWriter, r *http.Request, status int, for
 	ctx := r.Context()
 	user := p.user(ctx)
 	form.Sign = locale.Sign(ctx, p.shop.Currency())
-	v := homeView{Name: user.Name, Form: form}
+	v := homeView{Name: user.Name, Operates: p.shop.Operates(user.ID), Form: form}
 	wallets, err := p.wallets.Wallets(ctx, payclient.Page{Limit: homeWallets})
 	if err != nil {
 		ops.Note(ctx, slog.String("wallets", err.Error()))

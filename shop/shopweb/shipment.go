@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"jishi/auth/authclient"
-	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/locale"
 	"jishi/kit/money"
@@ -315,32 +314,4 @@ func (p *pages) appeal(ctx context.Context, me authclient.UserID, id string, _ u
 
 func (p *pages) decide(ctx context.Context, me authclient.UserID, id string, form url.Values) (shop.Detail, error) {
 	return p.shop.Decide(ctx, me, shop.RefundID(id), form.Get("grant") == "yes", form.Get("answer"))
-}
-
-// casesView is what waits for the operator.
-type casesView struct {
-	Cases []caseView
-	Next  string
-}
-
-type caseView struct {
-	refundView
-	URL string // of the order
-}
-
-func (p *pages) operator(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	all, next, err := p.shop.Cases(ctx, p.user(ctx).ID, database.Page{Cursor: r.URL.Query().Get("cursor")})
-	if err != nil {
-		return err
-	}
-	var v casesView
-	for _, x := range all {
-		x.Actions = nil // they are on the order's page
-		v.Cases = append(v.Cases, caseView{refundViewOf(ctx, x, nil), "/orders/" + url.PathEscape(string(x.OrderID)) + "#" + string(x.ID)})
-	}
-	if next != "" {
-		v.Next = "/operator?" + url.Values{"cursor": {next}}.Encode()
-	}
-	return web.Render(w, r, http.StatusOK, operatorPage(v))
 }

@@ -89,6 +89,7 @@ func Routes(mux *http.ServeMux, c Config) {
 	users("POST /refunds/{id}/appeal", p.change("shop.appeal.done", p.appeal))
 	users("POST /refunds/{id}/decide", p.change("shop.decide.done", p.decide))
 	users("GET /operator", p.operator)
+	users("GET /operator/findings", p.findings)
 
 	users("GET /home", p.home)
 	users("POST /home/wallets", p.createWallet)

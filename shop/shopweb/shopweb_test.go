@@ -36,7 +36,7 @@ func TestTexts(t *testing.T) {
 	localetest.Check(t, Locales, localetest.Sources{
 		Dirs:    []string{".", "..", "../picture", "../shopclient"},
 		Shared:  nil,
-		Dynamic: []string{"shop.order.", "shop.shipment.", "shop.refund.", "shop.event."}, // a state follows
+		Dynamic: []string{"shop.order.", "shop.shipment.", "shop.refund.", "shop.event.", "shop.finding.", "shop.findings.pass."}, // a state or a kind follows
 	})
 }
 

@@ -40,10 +40,17 @@ func (w *world) settled(t *testing.T, order, list string) string {
 func (w *world) merchant(t *testing.T) {
 	w.token["shop"] = w.market.Merchant(t)
 	release, refund := w.settled(t, "dinas", "releases"), w.settled(t, "called off", "refunds")
+	dinas := w.thing["dinas"]
+	w.thing["before dinas"] = dinas[:len(dinas)-1]
 	const released, refunded = "<pay>/payments/<payment of dinas>", "<pay>/payments/<payment of called off>"
 	w.do(t,
 		call{name: "the same release again", as: "shop", method: "POST", path: released + "/releases", body: release, status: 201,
 			want: `{"order":"<dinas>","payee":"<ann>","amount":{"amount":"20.00"},"fee":{"amount":"0.00"},"net":{"amount":"20.00"}}`},
+		call{name: "what was paid for", as: "shop", method: "GET", path: "<pay>/merchant/payments?up_to=<dinas>&limit=1", status: 200, want: `{"items":[{"merchant":"shop"}]}`},
+		call{name: "for one order", as: "shop", method: "GET", path: "<pay>/merchant/payments?after=<before dinas>&up_to=<dinas>", status: 200,
+			want: `{"items":[{"id":"<payment of dinas>","order":"<dinas>","parties":[{"released":{"amount":"20.00"}}]}]}`},
+		call{name: "with a cursor that is none", as: "shop", method: "GET", path: "<pay>/merchant/payments?cursor=nonsense", status: 422, code: "page.cursor", field: "cursor"},
+		call{name: "what was paid for, asked by the buyer", as: "dina", method: "GET", path: "<pay>/merchant/payments", status: 403, code: "forbidden"},
 		call{name: "there is nothing left", as: "shop", method: "POST", path: released + "/releases", body: `{"id":"more","payee":"<ann>"}`,
 			status: 409, code: "pay.too_much", field: "amount", want: `{"left":{"amount":"0.00"}}`},
 		call{name: "of nobody's share", as: "shop", method: "POST", path: released + "/releases", body: `{"id":"more","payee":"<bob>"}`, status: 404, code: "pay.no_party", field: "payee"},

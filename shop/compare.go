@@ -1,0 +1,141 @@
+package shop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+	"jishi/kit/money"
+	"jishi/pay/payclient"
+	"jishi/shop/shopclient"
+)
+
+// books is what the shop knows of an order's money.
+type books struct {
+	Order              // without an id there is none
+	changed time.Time  // when the shop last decided something of its money, or heard of it
+	shares  []Shipment // of a paid order
+	refunds []Refund   // granted, oldest first
+}
+
+// difference is something that the shop and pay don't agree on.
+type difference struct{ what, found string }
+
+// differences compares an order with its payment, the zero one where there is none.
+func (b books) differences(p payclient.Payment) []difference {
+	captured := p.State == payclient.Captured
+	kept := captured && p.Refunded != p.Captured
+	switch {
+	case b.ID == "" && kept:
+		return []difference{{shopclient.FoundNoOrder, fmt.Sprintf("payment %s took %s", p.ID, p.Captured)}}
+	case b.ID == "":
+		return nil
+	case p.ID == "" && (b.State == Paid || b.State == Completed):
+		return []difference{{shopclient.FoundNotCaptured, fmt.Sprintf("the order is %s and has no payment", b.State)}}
+	case p.ID == "":
+		return nil // nobody has asked for its money
+	}
+	is := fmt.Sprintf("the order is %s and costs %s; payment %s is %s, took %s and gave %s back", b.State, b.Amount(), p.ID, p.State, p.Captured, p.Refunded)
+	switch {
+	case b.State == Pending && captured:
+		return []difference{{shopclient.FoundNotPaid, is}}
+	case b.State == Pending && p.State == payclient.Closed:
+		return []difference{{shopclient.FoundNotCanceled, is}}
+	case b.State == Canceled && kept:
+		return []difference{{shopclient.FoundNotRepaid, is}}
+	case b.State == Pending || b.State == Canceled:
+		return nil
+	case p.Captured != b.Amount():
+		return []difference{{shopclient.FoundNotCaptured, is}}
+	}
+	var all []difference
+	for _, sh := range b.shares {
+		i := slices.IndexFunc(p.Parties, func(x payclient.Party) bool { return x.Payee == string(sh.Seller) })
+		if i < 0 {
+			all = append(all, difference{shopclient.FoundNotCaptured, fmt.Sprintf("payment %s has no share of %s", p.ID, sh.Seller)})
+			continue
+		}
+		all = append(all, b.shareDifferences(sh, p.Parties[i])...)
+	}
+	return all
+}
+
+// shareDifferences compares a seller's share. What was released and then granted to the buyer
+// comes out of what was released.
+func (b books) shareDifferences(sh Shipment, p payclient.Party) []difference {
+	amount := func(minor int64) money.Amount { return money.Amount{Minor: minor, Currency: b.Currency} }
+	heard := true
+	for _, r := range b.refunds {
+		heard = heard && (r.ShipmentID != sh.ID || !r.PaidAt.IsZero())
+	}
+	due := int64(0)
+	if sh.Released > 0 {
+		due = sh.left()
+	}
+	is := fmt.Sprintf("shipment %s: the shop granted %s to the buyer and %s to the seller; pay gave %s back and released %s",
+		sh.ID, amount(sh.Refunded), amount(due), amount(p.Refunded.Minor), amount(p.Released.Minor))
+	var all []difference
+	if p.Released.Minor < due || sh.Released > 0 && sh.ReleasedAt.IsZero() {
+		all = append(all, difference{shopclient.FoundRelease, is})
+	}
+	if p.Refunded.Minor < sh.Refunded || !heard {
+		all = append(all, difference{shopclient.FoundRefund, is})
+	}
+	if p.Refunded.Minor > sh.Refunded || p.Refunded.Minor == sh.Refunded && p.Released.Minor > due {
+		all = append(all, difference{shopclient.FoundUndecided, is})
+	}
+	return all
+}
+
+// booksOf reads what the shop knows of the orders that q narrows to.
+func (s *Service) booksOf(ctx context.Context, which func(column string, q *bun.SelectQuery) *bun.SelectQuery) (map[OrderID]books, error) {
+	var orders []Order
+	var events []orderEvent
+	var shipments []Shipment
+	var refunds []struct {
+		Refund
+		GrantedAt database.Time
+	}
+	err := errors.Join(
+		which("id", s.db.NewSelect().Model(&orders)).Scan(ctx),
+		which("order_id", s.db.NewSelect().Model(&events)).Scan(ctx),
+		which("order_id", s.db.NewSelect().Model(&shipments)).Scan(ctx),
+		which("order_id", s.db.NewSelect().TableExpr("refunds AS r")).
+			Join("JOIN refund_events AS e ON e.refund_id = r.id AND e.state = r.state").
+			ColumnExpr("r.*, e.at AS granted_at").Where("r.state = ?", Granted).Order("r.id").Scan(ctx, &refunds))
+	if err != nil {
+		return nil, fmt.Errorf("read the books of orders: %w", err)
+	}
+	all := make(map[OrderID]books, len(orders))
+	for _, o := range orders {
+		all[o.ID] = books{Order: o}
+	}
+	add := func(of OrderID, add func(*books), at ...database.Time) {
+		b, known := all[of]
+		if !known {
+			return // placed in this moment
+		}
+		add(&b)
+		for _, t := range at {
+			if t.After(b.changed) {
+				b.changed = t.Time
+			}
+		}
+		all[of] = b
+	}
+	for _, e := range events {
+		add(e.OrderID, func(*books) {}, e.At)
+	}
+	for _, sh := range shipments {
+		add(sh.OrderID, func(b *books) { b.shares = append(b.shares, sh) }, sh.ReceivedAt, sh.ReleasedAt)
+	}
+	for _, r := range refunds {
+		add(r.OrderID, func(b *books) { b.refunds = append(b.refunds, r.Refund) }, r.GrantedAt, r.PaidAt)
+	}
+	return all, nil
+}

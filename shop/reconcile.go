@@ -1,0 +1,269 @@
+package shop
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
+	"jishi/kit/id"
+	"jishi/kit/job"
+	"jishi/pay/payclient"
+	"jishi/shop/shopclient"
+)
+
+// Shop and pay are compared all the time, since each may lose what the other knows: a database
+// that was put back from yesterday, a job that was given up. There are two kinds of pass, each a job
+// that never ends: it goes on from order to order, many at a time, with a pause after some.
+const reconcileJob = "shop.reconcile"
+
+const (
+	// differs is for how long the two may differ, since everything takes its time: longer
+	// than any job pauses.
+	differs = 5 * time.Minute
+
+	comparedAtOnce = 100             // orders
+	batchesInARun  = 10              // then the job writes down how far it is
+	restOfRuns     = 2 * time.Second // which bounds what a pass costs, however many orders there are
+)
+
+// passes are the kinds of pass: how often each begins, and how far back it goes.
+var passes = map[string]struct{ every, back time.Duration }{
+	"recent": {5 * time.Minute, 3 * 24 * time.Hour},
+	"all":    {24 * time.Hour, 100 * 365 * 24 * time.Hour},
+}
+
+// beginReconciling sees to it that there is a job for each kind of pass.
+func (s *Service) beginReconciling(ctx context.Context) error {
+	var jobs []job.Job
+	for name, p := range passes {
+		jobs = append(jobs, job.Job{Kind: reconcileJob, Key: name, At: s.now().Add(p.every)})
+	}
+	slices.SortFunc(jobs, func(a, b job.Job) int { return a.At.Compare(b.At) })
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.jobs.Add(ctx, tx, jobs...) })
+}
+
+// reconcileLater goes on with a pass. It is never given up: without it nobody would look.
+func (s *Service) reconcileLater(log *slog.Logger) job.Handler {
+	return func(ctx context.Context, j job.Job) error {
+		again, err := s.reconcile(ctx, log, j.Key)
+		if err != nil {
+			again = s.now().Add(payPause)
+		}
+		return errors.Join(err, job.Later(again))
+	}
+}
+
+// reconcile does a part of a pass, and tells when to go on.
+func (s *Service) reconcile(ctx context.Context, log *slog.Logger, name string) (time.Time, error) {
+	r := Reconciliation{Name: name}
+	err := s.db.NewSelect().Model(&r).WherePK().Scan(ctx)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, fmt.Errorf("read how far %s orders are compared: %w", name, err)
+	}
+	now, every := s.now(), passes[name].every
+	if r.StartedAt.IsZero() || !r.underWay() {
+		r.StartedAt, r.Orders = database.At(now), 0
+		r.AfterID = OrderID(id.Since("ord", now.Add(-passes[name].back)))
+	}
+	again := now.Add(restOfRuns)
+	for range batchesInARun {
+		n, last, err := s.compareBatch(ctx, log, r.AfterID)
+		if err != nil {
+			return time.Time{}, err
+		}
+		r.Orders += int64(n)
+		if last == "" {
+			r.EndedAt, r.Compared = database.At(s.now()), r.Orders
+			again = later(now, r.StartedAt.Add(every))
+			break
+		}
+		r.AfterID = last
+	}
+	return again, s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		_, err := database.Upsert(tx.NewInsert().Model(&r), []string{"name"}, "after_id", "orders", "started_at", "ended_at", "compared").Exec(ctx)
+		return err
+	})
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// compareBatch compares the orders that follow one, mends what can be mended, and writes down
+// what was found. It tells how many orders there were and the last of them, "" when they were
+// all that are old enough. Pay is read first: whatever it has done, the shop decided before, so
+// what is read afterwards knows of it.
+func (s *Service) compareBatch(ctx context.Context, log *slog.Logger, after OrderID) (int, OrderID, error) {
+	upTo := OrderID(id.Since("ord", s.now().Add(-differs)))
+	var ids []OrderID
+	err := s.db.NewSelect().Model((*Order)(nil)).Column("id").
+		Where("id > ?", after).Where("id <= ?", upTo).Order("id").Limit(comparedAtOnce).Scan(ctx, &ids)
+	if err != nil {
+		return 0, "", fmt.Errorf("read orders after %s: %w", after, err)
+	}
+	last := OrderID("")
+	if len(ids) == comparedAtOnce {
+		last = ids[len(ids)-1]
+		upTo = last
+	}
+	payments, err := s.paymentsIn(ctx, payclient.OrderRange{After: string(after), UpTo: string(upTo)})
+	if err != nil {
+		return 0, "", err
+	}
+	within := func(column string, q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("? > ?", bun.Ident(column), after).Where("? <= ?", bun.Ident(column), upTo)
+	}
+	all, err := s.booksOf(ctx, within)
+	if err != nil {
+		return 0, "", err
+	}
+	for order := range payments {
+		if _, known := all[order]; !known {
+			all[order] = books{} // pay has a payment for no order
+		}
+	}
+	var open []Finding
+	err = within("order_id", s.db.NewSelect().Model(&open)).Where("state = ?", OpenFinding).Scan(ctx)
+	if err != nil {
+		return 0, "", fmt.Errorf("read open findings: %w", err)
+	}
+	found := s.judge(ctx, all, payments, open)
+	for _, f := range found {
+		level := slog.LevelError
+		if f.State == Mended {
+			level = slog.LevelWarn
+		}
+		log.LogAttrs(ctx, level, "finding", slog.String("order", string(f.OrderID)), slog.String("what", f.What),
+			slog.String("state", string(f.State)), slog.String("found", f.Found))
+	}
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return keepFindings(ctx, tx, found) })
+	return len(ids), last, err
+}
+
+func (s *Service) paymentsIn(ctx context.Context, in payclient.OrderRange) (map[OrderID]payclient.Payment, error) {
+	all, page := map[OrderID]payclient.Payment{}, payclient.Page{Limit: comparedAtOnce}
+	for {
+		list, err := s.payments.Payments(ctx, in, page)
+		if err != nil {
+			return nil, fmt.Errorf("payments of orders after %s: %w", in.After, err)
+		}
+		for _, p := range list.Items {
+			all[OrderID(p.Order)] = p
+		}
+		if page.Cursor = list.Next; page.Cursor == "" {
+			return all, nil
+		}
+	}
+}
+
+// judge is what is to be written down: the differences, mended or not, and what was open and
+// is not so any more. An order of which something happened a moment ago is looked at later.
+func (s *Service) judge(ctx context.Context, all map[OrderID]books, payments map[OrderID]payclient.Payment, open []Finding) []Finding {
+	now := s.now()
+	young := func(t time.Time) bool { return now.Sub(t) < differs }
+	var found []Finding
+	gone := map[OrderID]map[string]Finding{} // of what was open
+	for _, f := range open {
+		if gone[f.OrderID] == nil {
+			gone[f.OrderID] = map[string]Finding{}
+		}
+		gone[f.OrderID][f.What] = f
+	}
+	for order, b := range all {
+		p := payments[order]
+		if young(b.changed) || p.SettledAt != nil && young(*p.SettledAt) {
+			delete(gone, order)
+			continue
+		}
+		for _, d := range b.differences(p) {
+			delete(gone[order], d.what)
+			found = append(found, s.tryToMend(ctx, order, b, d))
+		}
+	}
+	for _, of := range gone {
+		for _, f := range of {
+			f.State, f.SeenAt, f.MendedAt = Mended, database.At(now), database.At(now)
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// tryToMend mends a difference where it is clear what is right, and looks whether it is gone.
+func (s *Service) tryToMend(ctx context.Context, order OrderID, b books, d difference) Finding {
+	now := database.At(s.now())
+	f := Finding{ID: FindingID(id.New("fnd")), OrderID: order, What: d.what, Found: d.found, State: OpenFinding, Since: now, SeenAt: now}
+	still, err := true, s.mend(ctx, b, d.what)
+	if err == nil {
+		still, err = s.stillSo(ctx, order, d.what)
+	}
+	if err != nil {
+		f.Found = f.Found + ": " + err.Error()
+	}
+	if !still {
+		f.State, f.MendedAt = Mended, now
+	}
+	f.Found = strings.ToValidUTF8(f.Found[:min(len(f.Found), maxFound)], "")
+	return f
+}
+
+// maxFound is how many bytes of what was found are kept.
+const maxFound = 1000
+
+// mend does again what one of the two has not done or does not know of. Everything has its id,
+// so what was done is done once. What pay did that the shop never decided, and money that was
+// never taken, are nothing to be mended by a program.
+func (s *Service) mend(ctx context.Context, b books, what string) error {
+	switch what {
+	case shopclient.FoundNotPaid, shopclient.FoundNotCanceled:
+		_, err := s.Settle(ctx, b.ID)
+		return err
+	case shopclient.FoundNotRepaid:
+		if err := s.arrivedLate(ctx, b.ID); err != nil {
+			return err
+		}
+		return s.repayLater(ctx, job.Job{Key: string(b.ID)})
+	case shopclient.FoundRelease:
+		for _, sh := range b.shares {
+			if sh.Released > 0 {
+				if err := s.release(ctx, sh); err != nil {
+					return err
+				}
+			}
+		}
+	case shopclient.FoundRefund:
+		for _, r := range b.refunds {
+			i := slices.IndexFunc(b.shares, func(sh Shipment) bool { return sh.ID == r.ShipmentID })
+			if err := s.giveRefund(ctx, r, b.shares[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stillSo compares one order again.
+func (s *Service) stillSo(ctx context.Context, order OrderID, what string) (bool, error) {
+	p, err := s.payments.PaymentOf(ctx, string(order))
+	if err != nil && !errors.Is(err, payclient.ErrNoPayment) {
+		return true, err
+	}
+	all, err := s.booksOf(ctx, func(column string, q *bun.SelectQuery) *bun.SelectQuery {
+		return q.Where("? = ?", bun.Ident(column), order)
+	})
+	if err != nil {
+		return true, err
+	}
+	return slices.ContainsFunc(all[order].differences(p), func(d difference) bool { return d.what == what }), nil
+}

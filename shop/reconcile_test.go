@@ -1,0 +1,324 @@
+package shop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"jishi/kit/fault"
+	"jishi/kit/id"
+	"jishi/kit/money"
+	"jishi/pay/payclient"
+	"jishi/shop/shoptest"
+)
+
+// pass compares everything, and gives what was found as "what state".
+func (m *market) pass() string {
+	m.t.Helper()
+	ctx := context.Background()
+	m.forward(differs + time.Minute) // the order that a test is about is old enough
+	for {
+		if _, err := m.reconcile(ctx, slog.New(slog.DiscardHandler), "all"); err != nil {
+			m.t.Fatal(err)
+		}
+		r := Reconciliation{Name: "all"}
+		if err := m.db.NewSelect().Model(&r).WherePK().Scan(ctx); err != nil {
+			m.t.Fatal(err)
+		}
+		if !r.underWay() {
+			break
+		}
+	}
+	return m.found()
+}
+
+func (m *market) found() string {
+	m.t.Helper()
+	all, _, err := m.Findings(context.Background(), olga.ID, "", page(100))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	slices.Reverse(all)
+	var out []string
+	for _, f := range all {
+		out = append(out, fmt.Sprintf("%s %s", f.What, f.State))
+	}
+	return strings.Join(out, ", ")
+}
+
+// delivered is a paid order whose shipment was sent and received.
+func (m *market) delivered(p Product) (Order, ShipmentID) {
+	m.t.Helper()
+	o, sh := m.sent(p)
+	if _, err := m.Receive(m.t.Context(), bob.ID, sh); err != nil {
+		m.t.Fatal(err)
+	}
+	return o, sh
+}
+
+func (m *market) sent(p Product) (Order, ShipmentID) {
+	m.t.Helper()
+	o, err := m.PlaceOrder(m.t.Context(), bob, items(p, 2), "")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	sh := shipmentsOf(o, m.clock())[0].ID
+	if _, err := m.Ship(m.t.Context(), ann.ID, sh, "SF", "1"); err != nil {
+		m.t.Fatal(err)
+	}
+	return o, sh
+}
+
+func (m *market) grantedRefund(sh ShipmentID, amount int64) RefundID {
+	m.t.Helper()
+	r, err := m.AskRefund(m.t.Context(), bob.ID, sh, NewRefund{Amount: &money.Amount{Minor: amount, Currency: money.CNY}, Reason: "x"}, "")
+	if err == nil {
+		_, err = m.Grant(m.t.Context(), ann.ID, r.ID)
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return r.ID
+}
+
+// Each kind of difference, made by hand, is found. Where it is clear what is right it is
+// mended, else it is shown for as long as it is there.
+func TestDifferencesAreFound(t *testing.T) {
+	for _, c := range []struct {
+		name, want string
+		differ     func(t *testing.T, m *market, p Product) Order
+		state      State // of the order afterwards
+	}{
+		{"the money came, and nobody heard", "not_paid mended", func(_ *testing.T, m *market, p Product) Order {
+			o := m.pending(p, 1)
+			m.pay.Capture(string(o.ID), nil)
+			return o
+		}, Paid},
+		{"the payment was closed, and nobody heard", "not_canceled mended", func(t *testing.T, m *market, p Product) Order {
+			o := m.pending(p, 1)
+			if _, err := m.pay.Close(t.Context(), string(o.ID)); err != nil {
+				t.Fatal(err)
+			}
+			return o
+		}, Canceled},
+		{"the money of a canceled order is kept", "not_repaid mended", func(t *testing.T, m *market, p Product) Order {
+			o := m.pending(p, 1)
+			if _, err := m.Cancel(t.Context(), bob.ID, o.ID); err != nil {
+				t.Fatal(err)
+			}
+			m.pay.Capture(string(o.ID), nil)
+			return o
+		}, Canceled},
+		{"a share that was not released", "release mended", func(_ *testing.T, m *market, p Product) Order {
+			o, _ := m.delivered(p) // and its job is not run
+			return o
+		}, Completed},
+		{"a release that pay has forgotten", "release mended", func(_ *testing.T, m *market, p Product) Order {
+			o, sh := m.sent(p)
+			before := m.pay.Payment(string(o.ID))
+			if _, err := m.Receive(m.t.Context(), bob.ID, sh); err != nil {
+				m.t.Fatal(err)
+			}
+			m.work()
+			m.pay.PutBack(string(o.ID), before, string(sh))
+			return o
+		}, Completed},
+		{"a refund that was not given back", "refund mended", func(_ *testing.T, m *market, p Product) Order {
+			o, sh := m.sent(p)
+			m.grantedRefund(sh, 500)
+			return o
+		}, Paid},
+		{"a refund that pay has forgotten", "refund mended", func(_ *testing.T, m *market, p Product) Order {
+			o, sh := m.sent(p)
+			before := m.pay.Payment(string(o.ID))
+			r := m.grantedRefund(sh, 500)
+			m.work()
+			m.pay.PutBack(string(o.ID), before, string(r))
+			return o
+		}, Paid},
+		{"a refund that pay has done without an answer", "refund mended", func(t *testing.T, m *market, p Product) Order {
+			o, sh := m.sent(p)
+			r := m.grantedRefund(sh, 500)
+			_, err := m.pay.Refund(t.Context(), "pay_"+string(o.ID), payclient.NewRefund{
+				ID: string(r), Payee: string(ann.ID), Amount: money.InputOf(money.Amount{Minor: 500, Currency: money.CNY}),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return o
+		}, Paid},
+		{"more went back than was granted", "undecided open", func(t *testing.T, m *market, p Product) Order {
+			o, _ := m.sent(p)
+			if _, err := m.pay.Refund(t.Context(), "pay_"+string(o.ID), payclient.NewRefund{ID: "x", Payee: string(ann.ID)}); err != nil {
+				t.Fatal(err)
+			}
+			return o
+		}, Paid},
+		{"a share was released that nobody received", "undecided open", func(t *testing.T, m *market, p Product) Order {
+			o, _ := m.sent(p)
+			if _, err := m.pay.Release(t.Context(), "pay_"+string(o.ID), payclient.NewRelease{ID: "x", Payee: string(ann.ID)}); err != nil {
+				t.Fatal(err)
+			}
+			return o
+		}, Paid},
+		{"a paid order without a payment", "not_captured open", func(_ *testing.T, m *market, p Product) Order {
+			o, _ := m.sent(p)
+			m.pay.PutBack(string(o.ID), payclient.Payment{})
+			return o
+		}, Paid},
+		{"too little was taken", "not_captured open", func(_ *testing.T, m *market, p Product) Order {
+			o, _ := m.sent(p)
+			m.pay.Capture(string(o.ID), &money.Amount{Minor: 1, Currency: money.CNY})
+			return o
+		}, Paid},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			each(t, func(t *testing.T, m *market) {
+				m.t = t
+				o := c.differ(t, m, m.product(50))
+				if got := m.found(); got != "" {
+					t.Fatalf("before anybody looked: %s", got)
+				}
+				for range 2 {
+					if got := m.pass(); got != c.want || m.state(o) != c.state {
+						t.Errorf("got %s, and the order is %s; want %s and %s", got, m.state(o), c.want, c.state)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A finding is open for as long as it is so, and what is in the way is told with it.
+func TestFindingsEnd(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		_, sh := m.delivered(m.product(50))
+		m.work()
+		m.grantedRefund(sh, 500)
+		m.pay.Set(func(x *shoptest.Pay) { x.Broke = true })
+		none := id.New("ord")
+		m.pay.PutBack(none, payclient.Payment{ID: "pay_x", State: payclient.Captured, Captured: money.Amount{Minor: 5, Currency: money.CNY}})
+		if got := m.pass(); !strings.Contains(got, "no_order open") || !strings.Contains(got, "refund open") {
+			t.Errorf("got %s", got)
+		}
+		all, _, err := m.Findings(t.Context(), olga.ID, OpenFinding, page(1))
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		m.pay.Set(func(x *shoptest.Pay) { x.Broke = false })
+		m.pay.PutBack(none, payclient.Payment{})
+		if got := m.pass(); strings.Contains(got, "open") {
+			t.Errorf("got %s, want all mended", got)
+		}
+		n, err := m.CountFindings(t.Context())
+		if err != nil || n[OpenFinding] != 0 || n[Mended] != 2 {
+			t.Errorf("got %v, %v", n, err)
+		}
+		if _, _, err := m.Findings(t.Context(), ann.ID, "", page(1)); !errors.Is(err, fault.ErrForbidden) {
+			t.Errorf("for one who operates nothing: %v", err)
+		}
+		if _, err := m.Reconciled(t.Context(), ann.ID); !errors.Is(err, fault.ErrForbidden) {
+			t.Errorf("for one who operates nothing: %v", err)
+		}
+	})
+}
+
+// While people buy, send, receive and get money back, the two always differ in something. None
+// of it is a finding.
+func TestAMarketThatRunsHasNoFindings(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		p := m.product(1_000_000)
+		m.forward(2 * differs) // so that orders are old enough by their ids
+		trades := make(chan error, 1)
+		go func() {
+			trades <- errors.Join(at(4, func(i int) error {
+				var errs error
+				for range 10 {
+					errs = errors.Join(errs, m.trade(p, i))
+				}
+				return errs
+			})...)
+		}()
+		passes := 0
+		for done := false; !done; passes++ {
+			select {
+			case err := <-trades:
+				if err != nil {
+					t.Fatal(err)
+				}
+				done = true
+			default:
+			}
+			if _, err := m.reconcile(t.Context(), slog.New(slog.DiscardHandler), "recent"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := m.found(); got != "" {
+			t.Errorf("after %d passes: %s", passes, got)
+		}
+		m.forward(time.Hour)
+		m.work()
+		if got := m.pass(); got != "" {
+			t.Errorf("when all is done: %s", got)
+		}
+	})
+}
+
+// trade is an order that is canceled, received or refunded.
+func (m *market) trade(p Product, i int) error {
+	ctx := context.Background()
+	o, err := m.PlaceOrder(ctx, bob, items(p, 1), "")
+	if err != nil {
+		return err
+	}
+	sh := shipmentsOf(o, m.clock())[0].ID
+	switch i {
+	case 0:
+		_, err = m.GiveBack(ctx, ann.ID, sh, "x")
+	case 1:
+		var r RefundDetail
+		if r, err = m.AskRefund(ctx, bob.ID, sh, NewRefund{Reason: "x"}, ""); err == nil {
+			_, err = m.Grant(ctx, ann.ID, r.ID)
+		}
+	default:
+		if _, err = m.Ship(ctx, ann.ID, sh, "SF", "1"); err == nil {
+			_, err = m.Receive(ctx, bob.ID, sh)
+		}
+	}
+	if err == nil && i > 1 {
+		_, err = m.jobs.Drain(ctx, slog.New(slog.DiscardHandler), m.handlers(slog.New(slog.DiscardHandler)))
+	}
+	return err
+}
+
+// A pass goes on where it stopped, begins anew when its time has come, and is never given up.
+func TestPasses(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		if err := m.beginReconciling(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.PlaceOrder(t.Context(), bob, items(m.product(5), 1), ""); err != nil {
+			t.Fatal(err)
+		}
+		m.pay.Set(func(x *shoptest.Pay) { x.Before = unreachable })
+		for range 30 {
+			m.forward(25 * time.Hour)
+			m.work()
+		}
+		if n, err := m.jobs.Size(t.Context()); err != nil || n.Dead != 0 {
+			t.Fatalf("got %+v, %v", n, err)
+		}
+		m.pay.Set(func(x *shoptest.Pay) { x.Before = nil })
+		m.forward(25 * time.Hour)
+		m.work()
+		all, err := m.Reconciled(t.Context(), olga.ID)
+		if err != nil || len(all) != 2 || all[0].Name != "all" || all[0].Compared != 1 || all[1].Name != "recent" || all[1].Compared != 0 {
+			t.Errorf("got %+v, %v; want the order in one of two passes", all, err)
+		}
+	})
+}
