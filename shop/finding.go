@@ -101,7 +101,7 @@ func (s *Service) CountFindings(ctx context.Context) (map[FindingState]int64, er
 	return n, nil
 }
 
-// keep writes findings, over those of the same order and kind.
+// keepFindings writes findings, over those of the same order and kind.
 func keepFindings(ctx context.Context, tx bun.Tx, found []Finding) error {
 	if len(found) == 0 {
 		return nil

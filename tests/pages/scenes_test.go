@@ -8,6 +8,7 @@ import (
 	"image/color"
 	"image/png"
 	"math"
+	"strings"
 	"testing"
 
 	"jishi/kit/fault"
@@ -39,6 +40,7 @@ const (
 	seller   = "seller@example.com"
 	buyer    = "13800138000"
 	newcomer = "newcomer@example.com"
+	operator = "operator@example.com"
 )
 
 // furnish makes a market in which every page has something to show, beside one in which
@@ -47,6 +49,7 @@ func furnish(t *testing.T) []act {
 	empty, full := harness.Start(t, harness.Config{}), harness.Start(t, harness.Config{})
 	empty.Register(t, newcomer, "小新")
 	full.Register(t, newcomer, "小新")
+	full.Set(t, "shop", "--operators", full.Register(t, operator, "平台客服").ID)
 	f := fill(t, full)
 
 	shop, pay, auth := full.Shop, full.Pay, full.Auth
@@ -86,6 +89,16 @@ func furnish(t *testing.T) []act {
 			{"order-paid", shop + "/orders/" + f.paid, 0, nil},
 			{"order-pending", shop + "/orders/" + f.pending, 0, nil},
 			{"order-canceled", shop + "/orders/" + f.canceled, 0, nil},
+			{"order-shipped", shop + "/orders/" + f.shipped, 0, nil},
+			{"order-received", shop + "/orders/" + f.received, 0, nil},
+			{"order-given-back", shop + "/orders/" + f.givenBack, 0, nil},
+			{"refund-form", shop + "/orders/" + f.received, 0, func(b *browser.Tab) { b.Click(site.Open(site.RefundForm)) }},
+			{"refund-wrong", shop + "/orders/" + f.received, 422, mistypeRefund},
+			{"refund-asked", shop + "/orders/" + f.asked, 0, nil},
+			{"refund-refused", shop + "/orders/" + f.refused, 0, nil},
+			{"refund-granted", shop + "/orders/" + f.partly, 0, nil},
+			{"refund-appealed", shop + "/orders/" + f.appealed, 0, nil},
+			{"operator-403", shop + site.OperatorPath, 403, nil},
 			{"order-404", shop + "/orders/ord_00000000000000000000000000", 404, nil},
 			{"cashier", f.cashier, 0, nil},
 			{"wallets", pay + site.WalletsPath, 0, nil},
@@ -107,7 +120,19 @@ func furnish(t *testing.T) []act {
 		{full, seller, []scene{
 			{"home-seller", shop + site.HomePath, 0, nil},
 			{"sales", shop + site.SalesPath, 0, nil},
+			{"sale-to-ship", shop + "/orders/" + f.paid, 0, nil},
+			{"sale-ship-wrong", shop + "/orders/" + f.paid, 422, mistypeShipping},
+			{"sale-give-back", shop + "/orders/" + f.paid, 0, func(b *browser.Tab) { b.Click(site.Open(site.GiveBack)) }},
+			{"sale-shipped", shop + "/orders/" + f.shipped, 0, nil},
+			{"sale-refund-asked", shop + "/orders/" + f.asked, 0, func(b *browser.Tab) { b.Click(site.Open(site.RefuseForm)) }},
+			{"wallets-seller", pay + site.WalletsPath, 0, nil},
 			{"edit", shop + "/products/" + f.teapot.ID + "/edit", 0, nil},
+		}},
+		{full, operator, []scene{
+			{"home-operator", shop + site.HomePath, 0, nil},
+			{"operator", shop + site.OperatorPath, 0, nil},
+			{"findings", shop + site.OperatorPath + "/findings", 0, nil},
+			{"operator-case", shop + "/orders/" + f.appealed, 0, nil},
 		}},
 	}
 }
@@ -137,8 +162,10 @@ func abandon(t *testing.T) []act {
 type furniture struct {
 	teapot, soldOut         shopclient.Product
 	paid, pending, canceled string // orders
-	cashier                 string // address
-	wallet                  string
+
+	shipped, received, givenBack, asked, refused, partly, appealed string // orders
+	cashier                                                        string // address
+	wallet                                                         string
 }
 
 // fill sells and buys.
@@ -173,8 +200,63 @@ func fill(t *testing.T, m *harness.Market) furniture {
 		}
 	}
 	order(t, s, basket, 1)
+	f.goOn(t, b, s, basket)
+	if _, err := b.Pay.Create(t.Context(), payclient.NewPayment{Order: "reserved", Hold: true, Parties: []payclient.Party{
+		{Payee: s.ID, Amount: money.Amount{Minor: 3000, Currency: money.CNY}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
 	f.fillThatChanges(t, m.LogIn(t, newcomer), s)
 	return f
+}
+
+// goOn has orders of the buyer's in every state that follows payment.
+func (f *furniture) goOn(t *testing.T, b, s *harness.Person, basket shopclient.Product) {
+	t.Helper()
+	cup := s.OfferWithPicture(t, "Celadon tea bowl · 龙泉青瓷茶碗", "6.20", 90, picture(t, 60))
+	must := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	part := func(id string) string { return "shp_" + strings.TrimPrefix(id, "ord_") + "_1" }
+	buy := func() string { return order(t, b, cup, 2) }
+	ship := func(id string) string {
+		must(s.Shop.Ship(t.Context(), part(id), shopclient.Shipping{Carrier: "顺丰速运", Tracking: "SF1234567890123"}))
+		return id
+	}
+	ask := func(id, amount string) string {
+		in := shopclient.NewRefund{Reason: "茶碗边上有一道裂纹，照片里看得很清楚。\nThere is a crack along the rim; the picture shows it clearly."}
+		if amount != "" {
+			in.Amount = &money.Input{Amount: amount}
+		}
+		r, err := b.Shop.AskRefund(t.Context(), part(id), in, "")
+		must(r, err)
+		return r.ID
+	}
+	refuse := func(refund string) string {
+		must(s.Shop.Refuse(t.Context(), refund, "发货前检查过，是完好的。"))
+		return refund
+	}
+	f.shipped, f.received, f.givenBack = ship(bothOf(t, b, cup, basket)), ship(buy()), buy()
+	must(b.Shop.Receive(t.Context(), part(f.received)))
+	must(s.Shop.GiveBack(t.Context(), part(f.givenBack), "打包时碎了，很抱歉。"))
+	f.asked, f.refused, f.partly, f.appealed = ship(buy()), ship(buy()), ship(buy()), ship(buy())
+	ask(f.asked, "3")
+	refuse(ask(f.refused, ""))
+	must(s.Shop.Grant(t.Context(), ask(f.partly, "4.50")))
+	must(b.Shop.Appeal(t.Context(), refuse(ask(f.appealed, ""))))
+}
+
+// bothOf is one order of what two sell.
+func bothOf(t *testing.T, p *harness.Person, x, y shopclient.Product) string {
+	t.Helper()
+	o, err := p.Shop.PlaceOrder(t.Context(), shopclient.NewOrder{Items: []shopclient.NewItem{{Product: x.ID, Quantity: 1}, {Product: y.ID, Quantity: 1}}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.ID
 }
 
 // fillThatChanges fills a cart of which nothing stays as it was but one line.
@@ -243,6 +325,19 @@ func mistypeRegistration(b *browser.Tab) {
 func mistypeTopUp(b *browser.Tab) {
 	b.Fill(site.Field(site.CashierTopUp, "amount"), "1,5")
 	b.Follow(site.Submit(site.CashierTopUp))
+}
+
+func mistypeRefund(b *browser.Tab) {
+	b.Click(site.Open(site.RefundForm))
+	b.Fill(site.Field(site.RefundForm, "amount"), "9999")
+	b.Fill(site.Field(site.RefundForm, "reason"), "碎了")
+	b.Follow(site.Submit(site.RefundForm))
+}
+
+func mistypeShipping(b *browser.Tab) {
+	b.Fill(site.Field(site.ShipForm, "carrier"), "顺丰速运")
+	b.Fill(site.Field(site.ShipForm, "tracking"), "\u200b")
+	b.Follow(site.Submit(site.ShipForm))
 }
 
 func mistypeProduct(b *browser.Tab) {
