@@ -53,6 +53,9 @@ var guards = []guard{
 	{"unknown-commit", "kit/database", "TestConnectionLostWhileCommittingIsUnknown", "a COMMIT without an answer is run again"},
 	{"unknown-batch", "kit/commit", "TestUnknownIsNotTriedAgain", "a batch whose COMMIT had no answer is written again in halves"},
 
+	// What is compared.
+	{"findings-grace", "shop", "TestAMarketThatRunsHasNoFindings/sqlite", "what is merely under way between shop and pay is a finding"},
+
 	// Who says so.
 	{"webhook-signature", "pay/payclient", "TestWebhooksAreBelievedOrNot", "anybody can tell the shop that it is paid"},
 	{"token-audience", "auth/authguard", "TestBearerRefusals", "a token for another module opens this one"},
