@@ -280,6 +280,14 @@ func (s *Service) Sales(ctx context.Context, seller authclient.UserID, state Shi
 	return s.list(ctx, seller, s.db.NewSelect().Where("id IN (?)", mine), page)
 }
 
+// ToAnswer is a page of the seller's orders in which a refund waits for the seller's answer,
+// as from Sales.
+func (s *Service) ToAnswer(ctx context.Context, seller authclient.UserID, page database.Page) ([]Detail, string, error) {
+	asked := s.db.NewSelect().TableExpr("refunds AS r").Join("JOIN shipments AS s ON s.id = r.shipment_id").
+		Column("s.order_id").Where("r.state = ?", Asked).Where("s.seller = ?", seller)
+	return s.list(ctx, seller, s.db.NewSelect().Where("id IN (?)", asked), page)
+}
+
 // list is a page of the orders that q finds, as somebody may see them.
 func (s *Service) list(ctx context.Context, who authclient.UserID, q *bun.SelectQuery, page database.Page) ([]Detail, string, error) {
 	orders, next, err := database.Newest(ctx, q, page, "id", func(o Order) OrderID { return o.ID })

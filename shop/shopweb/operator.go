@@ -34,7 +34,9 @@ func (p *pages) operator(w http.ResponseWriter, r *http.Request) error {
 	var v casesView
 	for _, x := range all {
 		x.Actions = nil // they are on the order's page
-		v.Cases = append(v.Cases, caseView{refundViewOf(ctx, x, nil), "/orders/" + url.PathEscape(string(x.OrderID)) + "#" + string(x.ID)})
+		c := caseView{refundViewOf(ctx, x, nil), "/orders/" + url.PathEscape(string(x.OrderID)) + "#" + string(x.ID)}
+		c.Facts = append(c.Facts, ui.Fact{Name: locale.T(ctx, "shop.refund.since"), Value: locale.Time(ctx, x.OpenSince.Time)})
+		v.Cases = append(v.Cases, c)
 	}
 	if next != "" {
 		v.Next = "/operator?" + url.Values{"cursor": {next}}.Encode()

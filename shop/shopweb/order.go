@@ -27,8 +27,9 @@ import (
 // watched is how long the page of an unpaid order looks by itself whether it was paid.
 const watched = 2 * time.Minute
 
-// mostToSend is how much of what a seller has to send stands at the top of the sales.
-const mostToSend = 100
+// mostToDo is how much of what a seller has to send, and to answer, stands at the top of the
+// sales.
+const mostToDo = 100
 
 // orderView is an order as pages show it.
 type orderView struct {
@@ -47,13 +48,16 @@ type orderView struct {
 	StatusURL string // where htmx looks for news, or ""
 	Parts     []partView
 	Ship      bool // the reader has something to send
+	Answer    bool // or a refund to answer
 }
 
 // partView is a shipment in a list of orders.
 type partView struct {
-	State string
-	Tone  ui.Tone
-	Text  string // whose it is, and how it was sent
+	State  string
+	Tone   ui.Tone
+	Seller string
+	Sent   string // how
+	Refund string // the state of the one that is open, or ""
 }
 
 type orderLineView struct {
@@ -94,7 +98,17 @@ func orderViewOf(ctx context.Context, o shop.Detail) orderView {
 		}
 	}
 	for _, sh := range o.Shipments {
-		v.Parts = append(v.Parts, partView{locale.T(ctx, "shop.shipment."+string(sh.State)), shipmentTone[sh.State], strings.Join([]string{sh.SellerName, sh.Carrier, sh.Tracking}, " ")})
+		part := partView{
+			State: locale.T(ctx, "shop.shipment."+string(sh.State)), Tone: shipmentTone[sh.State],
+			Seller: sh.SellerName, Sent: strings.TrimSpace(sh.Carrier + " " + sh.Tracking),
+		}
+		for _, r := range sh.Refunds {
+			if r.ID == sh.OpenRefund {
+				part.Refund = locale.T(ctx, "shop.refund."+string(r.State))
+			}
+			v.Answer = v.Answer || slices.Contains(r.Actions, shopclient.ActGrant)
+		}
+		v.Parts = append(v.Parts, part)
 		v.Ship = v.Ship || slices.Contains(sh.Actions, shopclient.ActShip)
 	}
 	v.Lines = linesOf(ctx, o.Lines, o.Currency)
@@ -186,21 +200,32 @@ func (p *pages) orders(w http.ResponseWriter, r *http.Request) error {
 	return web.Render(w, r, http.StatusOK, ordersPage(v))
 }
 
-// sales is a page of what the reader sold. The first page begins with what is to be sent, which
-// the list then passes over.
+// sales is a page of what the reader sold. The first page begins with what is to be sent and
+// answered, which the list then passes over.
 func (p *pages) sales(ctx context.Context, seller authclient.UserID, page database.Page) ([]shop.Detail, string, error) {
 	all, next, err := p.shop.Sales(ctx, seller, "", page)
 	if err != nil {
 		return nil, "", err
 	}
-	toSend := func(d shop.Detail) bool {
-		return slices.ContainsFunc(d.Shipments, func(sh shop.ShipmentDetail) bool { return sh.Seller == seller && sh.State == shop.Waiting })
+	toDo := func(d shop.Detail) bool {
+		return slices.ContainsFunc(d.Shipments, func(sh shop.ShipmentDetail) bool {
+			return sh.State == shop.Waiting || slices.ContainsFunc(sh.Refunds, func(r shop.RefundDetail) bool { return r.State == shop.Asked })
+		})
 	}
-	all = slices.DeleteFunc(all, toSend)
+	all = slices.DeleteFunc(all, toDo)
 	if page.Cursor != "" {
 		return all, next, nil
 	}
-	first, _, err := p.shop.Sales(ctx, seller, shop.Waiting, database.Page{Limit: mostToSend})
+	toSend, _, err := p.shop.Sales(ctx, seller, shop.Waiting, database.Page{Limit: mostToDo})
+	if err != nil {
+		return nil, "", err
+	}
+	first, _, err := p.shop.ToAnswer(ctx, seller, database.Page{Limit: mostToDo})
+	for _, d := range toSend {
+		if !slices.ContainsFunc(first, func(x shop.Detail) bool { return x.ID == d.ID }) {
+			first = append(first, d)
+		}
+	}
 	return append(first, all...), next, err
 }
 

@@ -93,8 +93,13 @@ func (p *pages) detailViewOf(ctx context.Context, d shop.Detail, back sent) deta
 	v := detailView{orderView: orderViewOf(ctx, d)}
 	me, here := p.user(ctx).ID, ui.SiteOf(ctx)
 	v.ListURL, v.List = here.Orders(), locale.T(ctx, "shop.orders")
-	if me != d.Buyer {
+	sells := slices.ContainsFunc(d.Shipments, func(sh shop.ShipmentDetail) bool { return sh.Seller == me })
+	switch {
+	case me == d.Buyer:
+	case sells:
 		v.ListURL, v.List = here.Sales(), locale.T(ctx, "shop.sales")
+	default:
+		v.ListURL, v.List = "/operator", locale.T(ctx, "shop.operator")
 	}
 	shown := false // the form that came back
 	form := func(id, action string, fields ...string) *actionForm {

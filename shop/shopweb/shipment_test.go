@@ -59,6 +59,7 @@ func TestShipAndReceivePages(t *testing.T) {
 func TestRefundPages(t *testing.T) {
 	s := open(t)
 	order, shipment := s.bought()
+	later, _ := s.bought()
 	ann, bob, olga := s.as("ann"), s.as("bob"), s.as("olga")
 	path := "/orders/" + order
 
@@ -73,6 +74,12 @@ func TestRefundPages(t *testing.T) {
 	if asked.byID("refund-"+shipment) != nil || asked.form("grant-") != "" {
 		t.Error("the buyer can ask twice, or answer")
 	}
+	if list := ann.get("/orders?role=seller").is(http.StatusOK); strings.Index(list.body, order) > strings.Index(list.body, later) {
+		t.Error("a newer sale stands before the one whose refund waits for an answer")
+	} else {
+		list.shows("答复退款申请")
+		list.shows("退款 · 等待卖家答复")
+	}
 	sale := ann.get(path)
 	ann.submit(sale, sale.form("refuse-"), "answer", "").is(http.StatusUnprocessableEntity).shows("请说明原因")
 	ann.submit(sale, sale.form("refuse-"), "answer", "没有破").to()
@@ -85,6 +92,7 @@ func TestRefundPages(t *testing.T) {
 	}
 	olga.get("/operator").is(http.StatusOK).shows("没有破")
 	decision := olga.get(path).is(http.StatusOK)
+	decision.shows("平台管理")
 	refund := strings.TrimPrefix(decision.form("decide-"), "decide-")
 	olga.post("/refunds/"+refund+"/decide", url.Values{"order": {order}, "answer": {"图上看得出来"}, "grant": {"yes"}}).to()
 	done := bob.get(path)
