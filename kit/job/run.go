@@ -18,12 +18,9 @@ import (
 )
 
 const (
-	workers   = 16               // jobs at once, in one process
-	pollEvery = time.Second      // how late a job may be that nobody woke us for
-	lease     = 60 * time.Second // how long a job of a process that died is left alone
-	runFor    = 45 * time.Second // a handler's time; ends before the lease, so that no two runs overlap
-	drainFor  = 5 * time.Second  // how long handlers may go on when the process ends
-	writeFor  = 10 * time.Second // how long writing down a result is tried; run and this fit into the lease
+	workers   = 16              // jobs at once, in one process
+	pollEvery = time.Second     // how late a job may be that nobody woke us for
+	drainFor  = 5 * time.Second // how long handlers may go on when the process ends
 
 	// A job that fails is tried again after firstPause, then after twice that, and so on
 	// up to lastPause: maxAttempts of them take most of a day.

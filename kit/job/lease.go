@@ -1,0 +1,11 @@
+//go:build !crash
+
+package job
+
+import "time"
+
+const (
+	lease    = 60 * time.Second // how long a job of a process that died is left alone
+	runFor   = 45 * time.Second // a handler's time; ends before the lease, so that no two runs overlap
+	writeFor = 10 * time.Second // how long writing down a result is tried; run and this fit into the lease
+)
