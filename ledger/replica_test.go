@@ -60,7 +60,7 @@ func TestReplicasNeverWaitInACircle(t *testing.T) {
 		return n
 	}
 	l := New(db, time.Now)
-	ids := []AccountID{"a", "b", "c"}
+	ids := []AccountID{"a", "b", "c", "d", "e", "f", "g", "h"}
 	open(t, l, Account{ID: "world", Unit: cny, Kind: Open})
 	for _, id := range ids {
 		open(t, l, Account{ID: id, Unit: cny, Kind: Guarded})
@@ -71,7 +71,11 @@ func TestReplicasNeverWaitInACircle(t *testing.T) {
 	for w, replica := range threeOf(l) {
 		group.Go(func() error {
 			for i := range 50 {
-				if err := replica.Post(t.Context(), Group{move(fmt.Sprint(w, "-", i), ids[w], ids[(w+1)%3], 1)}); err != nil {
+				var g Group
+				for k, id := range ids {
+					g = append(g, move(fmt.Sprint(w, "-", i, "-", k), id, ids[(k+1+w)%len(ids)], 1))
+				}
+				if err := replica.Post(t.Context(), g); err != nil {
 					return err
 				}
 			}
