@@ -123,6 +123,7 @@ func (s *Service) giveRefund(ctx context.Context, r Refund, sh Shipment) error {
 		_, err = s.payments.Refund(ctx, p.ID, payclient.NewRefund{
 			ID: string(r.ID), Payee: string(sh.Seller), Amount: money.InputOf(r.Money()),
 		})
+		crash.Point("shop.refund.paid")
 	}
 	if err != nil {
 		return fmt.Errorf("give refund %s back: %w", r.ID, err)

@@ -1,11 +1,15 @@
 package outage_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +38,35 @@ func crashPoints(t *testing.T) []string {
 		t.Errorf("two places have one name: %v", points)
 	}
 	return points
+}
+
+// After each call of pay that changes something there is a point.
+func TestEveryCallOfPayHasItsPoint(t *testing.T) {
+	files, err := filepath.Glob("../../shop/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := regexp.MustCompile(`s\.(payments|payer)\.(Create|Close|Refund|Release)\(`)
+	calls := 0
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") || filepath.Base(f) == "late.go" { // to which nobody comes in a sound market
+			continue
+		}
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range call.FindAllIndex(b, -1) {
+			calls++
+			after := b[at[0]:min(at[0]+250, len(b))]
+			if !bytes.Contains(after, []byte("crash.Point(")) {
+				t.Errorf("%s: no crash.Point after\n%s", f, after)
+			}
+		}
+	}
+	if calls < 4 {
+		t.Errorf("found %d calls", calls)
+	}
 }
 
 // The program dies at every point at which it could leave something half way, while people
