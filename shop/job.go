@@ -20,6 +20,7 @@ const (
 	settleFirst = 2 * time.Second  // after an order is placed, and the shortest pause
 	settleMost  = 2 * time.Minute  // the longest pause
 	unaskedLife = 15 * time.Second // of an order that pay knows nothing of: longer than a call to pay can take
+	beginPause  = time.Second      // until a database is asked again that was away at the start
 	awayPause   = 20 * time.Second // until pay is asked again when it was away at the deadline
 )
 
@@ -30,8 +31,15 @@ func settling(o Order) job.Job {
 
 // Run does the shop's background work until ctx ends.
 func (s *Service) Run(ctx context.Context, log *slog.Logger) error {
-	if err := s.beginReconciling(ctx); err != nil {
-		return err
+	for err := s.beginReconciling(ctx); err != nil; err = s.beginReconciling(ctx) {
+		if ctx.Err() == nil {
+			log.ErrorContext(ctx, "reconciliation can't begin", slog.Any("err", err))
+		}
+		select { // no job can be claimed either as long as nothing can be written
+		case <-ctx.Done():
+			return nil
+		case <-time.After(beginPause):
+		}
 	}
 	return s.jobs.Run(ctx, log, s.handlers(log))
 }

@@ -46,7 +46,7 @@ func (s *Service) beginReconciling(ctx context.Context) error {
 	for name, p := range passes {
 		jobs = append(jobs, job.Job{Kind: reconcileJob, Key: name, At: s.now().Add(p.every)})
 	}
-	slices.SortFunc(jobs, func(a, b job.Job) int { return a.At.Compare(b.At) })
+	slices.SortFunc(jobs, func(a, b job.Job) int { return a.At.Compare(b.At) }) // so that replicas don't wait for each other
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.jobs.Add(ctx, tx, jobs...) })
 }
 

@@ -322,3 +322,29 @@ func TestPasses(t *testing.T) {
 		}
 	})
 }
+
+// A pass goes from batch to batch, and compares every order once.
+func TestALongPass(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		p := m.product(1000)
+		const n = comparedAtOnce + 5
+		orders := at(n, func(i int) Order {
+			o, err := m.PlaceOrder(t.Context(), buyer(i), items(p, 1), "")
+			if err != nil {
+				t.Error(err)
+			}
+			return o
+		})
+		slices.SortFunc(orders, func(a, b Order) int { return strings.Compare(string(a.ID), string(b.ID)) })
+		for _, o := range []Order{orders[0], orders[comparedAtOnce-1], orders[comparedAtOnce], orders[n-1]} {
+			m.pay.PutBack(string(o.ID), payclient.Payment{})
+		}
+		if got, want := m.pass(), strings.Repeat(", not_captured open", 4)[2:]; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		all, err := m.Reconciled(t.Context(), olga.ID)
+		if err != nil || len(all) != 1 || all[0].Compared != n {
+			t.Errorf("got %+v, %v; want a pass of %d orders", all, err, n)
+		}
+	})
+}

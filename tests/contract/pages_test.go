@@ -28,6 +28,7 @@ func (w *world) pages(t *testing.T) {
 		"sales":       {"ann", "<shop>/orders?role=seller&", ""},
 		"wallets":     {"bob", "<pay>/wallets?", ""},
 		"top-ups":     {"bob", "<pay>/wallets/<wallet>/topups?", ""},
+		"payments":    {"shop", "<pay>/merchant/payments?", ""},
 		"own":         {"ann", "<shop>/me/products?", ""},
 		"statement":   {"bob", "<pay>/wallets/<wallet>/entries?", ""},
 	} {
