@@ -74,6 +74,7 @@ func TestEveryCallOfPayHasItsPoint(t *testing.T) {
 // to its end: what was acknowledged is there, and nothing twice. In the short form each point
 // comes once, on SQLite.
 func TestTheMarketDiesAtEveryPoint(t *testing.T) {
+	t.Parallel()
 	binary := harness.CrashBinary(t)
 	points := crashPoints(t)
 	shapes, times := map[string]bool{"sqlite": false}, 1
