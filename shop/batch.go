@@ -365,23 +365,6 @@ func (b *orderBatch) writeEnds(ctx context.Context) error {
 	return b.jobs.Remove(ctx, b.tx, settleJob, keys...)
 }
 
-// writeShipments begins what sellers send of the orders that are paid.
-func (b *orderBatch) writeShipments(ctx context.Context) error {
-	var shipments []Shipment
-	for _, e := range b.ends {
-		if e.to == Paid {
-			shipments = append(shipments, shipmentsOf(e.order, b.at)...)
-		}
-	}
-	if len(shipments) == 0 {
-		return nil
-	}
-	if _, err := database.Insert(b.tx, &shipments).Exec(ctx); err != nil {
-		return fmt.Errorf("write %d shipments: %w", len(shipments), err)
-	}
-	return nil
-}
-
 // record writes the history of all.
 func (b *orderBatch) record(ctx context.Context) error {
 	var events []orderEvent

@@ -118,6 +118,23 @@ func shipmentsOf(o Order, at time.Time) []Shipment {
 	return all
 }
 
+// writeShipments begins what sellers send of the orders that are paid.
+func (b *orderBatch) writeShipments(ctx context.Context) error {
+	var shipments []Shipment
+	for _, e := range b.ends {
+		if e.to == Paid {
+			shipments = append(shipments, shipmentsOf(e.order, b.at)...)
+		}
+	}
+	if len(shipments) == 0 {
+		return nil
+	}
+	if _, err := database.Insert(b.tx, &shipments).Exec(ctx); err != nil {
+		return fmt.Errorf("write %d shipments: %w", len(shipments), err)
+	}
+	return nil
+}
+
 // step brings a shipment to a state, with what else changes of it. It is the only statement
 // that changes one's state: of callers that race, one wins and the others get ErrWrongState.
 // The order is completed with the last of its shipments.
