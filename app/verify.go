@@ -14,6 +14,7 @@ import (
 	"jishi/pay"
 	"jishi/pay/payclient"
 	"jishi/shop"
+	"jishi/shop/shopclient"
 )
 
 // The invariants between shop and pay, as they are reported.
@@ -159,12 +160,12 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 		if err != nil {
 			return err
 		}
-		payments := map[string]pay.Payment{}
+		payments := map[string]payclient.Payment{}
 		err = p.EachPayment(ctx, "shop", string(after), upTo, func(x pay.Payment) {
 			if other, twice := payments[x.Order]; twice {
 				c.report(paidOnce, x.Order, fmt.Sprintf("%s and %s", other.ID, x.ID))
 			}
-			payments[x.Order] = x
+			payments[x.Order] = x.Document()
 		})
 		if err != nil {
 			return err
@@ -176,15 +177,16 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 		c.payments += len(payments)
 		for _, o := range orders {
 			c.orders++
-			x, asked := payments[string(o.ID)]
+			x := payments[string(o.ID)]
 			delete(payments, string(o.ID))
-			c.order(o, x, asked)
+			c.order(string(o.ID), o, x)
 			if o.State == shop.Paid || o.State == shop.Completed {
+				c.paid++
 				c.settled(x, before[o.ID], now[o.ID])
 			}
 		}
 		for _, x := range payments {
-			c.unpaid("missing", x)
+			c.order(x.Order, shop.Order{}, x)
 		}
 		if upTo == "" {
 			return nil
@@ -193,42 +195,26 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 	}
 }
 
-// order compares one; where nobody asked for its money there is no payment.
-func (c *comparison) order(o shop.Order, x pay.Payment, asked bool) {
-	id := string(o.ID)
-	switch o.State {
-	case shop.Paid, shop.Completed:
-		c.paid++
-		switch {
-		case !asked:
-			c.report(paidIsCaptured, id, "it is "+string(o.State)+" and has no payment")
-		case x.State != payclient.Captured || x.Captured != o.Amount():
-			c.report(paidIsCaptured, id, fmt.Sprintf("it is %s and costs %s; payment %s is %s and took %s", o.State, o.Amount(), x.ID, x.State, x.Captured))
-		}
+// order compares one with its payment. What pay has done a moment ago the shop may not have heard of.
+func (c *comparison) order(id string, o shop.Order, x payclient.Payment) {
+	what, found := shop.Compare(o, x)
+	young := x.SettledAt != nil && c.now.Sub(*x.SettledAt) < captureGrace
+	switch {
+	case what == "" || what == shopclient.FoundNotCanceled: // that one's job comes, or is overdue
+	case young && (what == shopclient.FoundNotPaid || what == shopclient.FoundNoOrder):
+		c.waiting++
 	default:
-		c.unpaid(string(o.State), x)
+		c.report(paidIsCaptured, id, found)
 	}
 }
 
 // settled compares what was done with an order's money. Shop decides before pay does it, and
 // learns of it afterwards: so pay has done what shop knew before, and nothing that isn't
 // decided now.
-func (c *comparison) settled(x pay.Payment, before, now shop.Settled) {
+func (c *comparison) settled(x payclient.Payment, before, now shop.Settled) {
 	back, released := x.Refunded.Minor, x.Released.Minor
 	if back < before.PaidBack || back > now.Granted || released < before.Released || released > now.Due {
 		c.report(settledAlike, x.Order, fmt.Sprintf("of payment %s %s went back and %s was released; shop has %d granted (%d done) and %d due (%d done)",
 			x.ID, x.Refunded, x.Released, now.Granted, before.PaidBack, now.Due, before.Released))
-	}
-}
-
-// unpaid takes a payment whose order is not paid.
-func (c *comparison) unpaid(state string, x pay.Payment) {
-	switch {
-	case x.State != payclient.Captured:
-	case state == string(shop.Canceled) && x.Refunded == x.Captured: // it came late, and went back
-	case state != string(shop.Canceled) && c.now.Sub(x.SettledAt) < captureGrace:
-		c.waiting++
-	default:
-		c.report(paidIsCaptured, x.Order, fmt.Sprintf("it is %s, but payment %s took %s at %s", state, x.ID, x.Captured, x.SettledAt.Format(time.RFC3339)))
 	}
 }

@@ -26,32 +26,38 @@ type books struct {
 // difference is something that the shop and pay don't agree on.
 type difference struct{ what, found string }
 
-// differences compares an order with its payment, the zero one where there is none.
-func (b books) differences(p payclient.Payment) []difference {
+// Compare tells in what an order, the zero one where there is none, doesn't agree with its payment,
+// the zero one where nobody has asked for its money: one of shopclient's Found…, "" for nothing, and
+// what each of them says. It leaves out how the money is shared.
+func Compare(o Order, p payclient.Payment) (what, found string) {
 	captured := p.State == payclient.Captured
 	kept := captured && p.Refunded != p.Captured
+	unpaid := o.State == Pending || o.State == Canceled
 	switch {
-	case b.ID == "" && kept:
-		return []difference{{shopclient.FoundNoOrder, fmt.Sprintf("payment %s took %s", p.ID, p.Captured)}}
-	case b.ID == "":
-		return nil
-	case p.ID == "" && (b.State == Paid || b.State == Completed):
-		return []difference{{shopclient.FoundNotCaptured, fmt.Sprintf("the order is %s and has no payment", b.State)}}
+	case o.ID == "" && kept:
+		return shopclient.FoundNoOrder, fmt.Sprintf("payment %s took %s", p.ID, p.Captured)
+	case o.ID == "" || p.ID == "" && unpaid:
+		return "", ""
 	case p.ID == "":
-		return nil // nobody has asked for its money
+		return shopclient.FoundNotCaptured, fmt.Sprintf("it is %s and has no payment", o.State)
+	case o.State == Pending && captured:
+		what = shopclient.FoundNotPaid
+	case o.State == Pending && p.State == payclient.Closed:
+		what = shopclient.FoundNotCanceled
+	case o.State == Canceled && kept:
+		what = shopclient.FoundNotRepaid
+	case !unpaid && (!captured || p.Captured != o.Amount()):
+		what = shopclient.FoundNotCaptured
+	default:
+		return "", ""
 	}
-	is := fmt.Sprintf("the order is %s and costs %s; payment %s is %s, took %s and gave %s back", b.State, b.Amount(), p.ID, p.State, p.Captured, p.Refunded)
-	switch {
-	case b.State == Pending && captured:
-		return []difference{{shopclient.FoundNotPaid, is}}
-	case b.State == Pending && p.State == payclient.Closed:
-		return []difference{{shopclient.FoundNotCanceled, is}}
-	case b.State == Canceled && kept:
-		return []difference{{shopclient.FoundNotRepaid, is}}
-	case b.State == Pending || b.State == Canceled:
-		return nil
-	case p.Captured != b.Amount():
-		return []difference{{shopclient.FoundNotCaptured, is}}
+	return what, fmt.Sprintf("it is %s and costs %s; payment %s is %s, took %s and gave %s back", o.State, o.Amount(), p.ID, p.State, p.Captured, p.Refunded)
+}
+
+// differences compares an order with its payment, and each seller's share.
+func (b books) differences(p payclient.Payment) []difference {
+	if what, found := Compare(b.Order, p); what != "" {
+		return []difference{{what, found}}
 	}
 	var all []difference
 	for _, sh := range b.shares {

@@ -171,6 +171,13 @@ func TestDifferencesAreFound(t *testing.T) {
 			m.pay.PutBack(string(o.ID), payclient.Payment{})
 			return o
 		}, Paid},
+		{"a paid order whose payment is closed", "not_captured open", func(_ *testing.T, m *market, p Product) Order {
+			o, _ := m.sent(p)
+			x := m.pay.Payment(string(o.ID))
+			x.State = payclient.Closed
+			m.pay.PutBack(string(o.ID), x)
+			return o
+		}, Paid},
 		{"too little was taken", "not_captured open", func(_ *testing.T, m *market, p Product) Order {
 			o, _ := m.sent(p)
 			m.pay.Capture(string(o.ID), &money.Amount{Minor: 1, Currency: money.CNY})
