@@ -93,14 +93,14 @@ func holdsOf(groups []Group) []TransferID {
 }
 
 // lockAccounts reads accounts and locks the guarded ones, in the order of their ids, so
-// that batches never wait for each other in a circle. Open accounts are not locked:
-// their rows never change.
+// that batches never wait for each other in a circle. Open accounts are not locked: what
+// is read of them never changes.
 func lockAccounts(ctx context.Context, tx bun.Tx, ids []AccountID) (map[AccountID]*accountRow, error) {
-	found, err := readAccounts(ctx, tx.NewSelect(), ids)
+	found, err := readAccounts(ctx, tx.NewSelect().Where("kind = ?", Open), ids)
 	if err != nil {
 		return nil, err
 	}
-	guarded := slices.DeleteFunc(ids, func(id AccountID) bool { return found[id] == nil || found[id].Kind == Open })
+	guarded := slices.DeleteFunc(ids, func(id AccountID) bool { return found[id] != nil })
 	locked, err := readAccounts(ctx, database.ForUpdate(tx.NewSelect()), guarded)
 	if err != nil {
 		return nil, err

@@ -400,3 +400,35 @@ func TestConflictThatStaysIsBusy(t *testing.T) {
 }
 
 func isSQLite(name string) bool { return strings.HasSuffix(name, "/sqlite") }
+
+// A transaction sees what others committed since it began: what it decides under a lock, it
+// decides on what is there now.
+func TestATransactionSeesWhatIsCommitted(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		if isSQLite(t.Name()) {
+			return // its transactions have the whole database to themselves
+		}
+		insert(t, db, thing{ID: "a", N: 1})
+		err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			x := thing{ID: "a"}
+			if err := tx.NewSelect().Model(&x).WherePK().Scan(ctx); err != nil {
+				return err
+			}
+			err := db.InTx(ctx, func(ctx context.Context, other bun.Tx) error {
+				_, err := other.NewUpdate().Model((*thing)(nil)).Set("n = 2").Where("id = ?", "a").Exec(ctx)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			err = tx.NewSelect().Model(&x).WherePK().Scan(ctx)
+			if x.N != 2 {
+				t.Errorf("it sees %d, want 2", x.N)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}, things)
+}

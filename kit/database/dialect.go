@@ -153,15 +153,6 @@ func hidePassword(text string) string {
 	return u.Redacted()
 }
 
-// txOptions are those of a transaction that writes. SQLite has one level, and takes
-// its lock when the transaction begins.
-func (db *DB) txOptions() *sql.TxOptions {
-	if db.dialect() == "sqlite" {
-		return nil
-	}
-	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
-}
-
 // ForUpdate locks the rows that q finds until the transaction ends. Where rows of
 // several keys are locked, q orders them by key, so that two transactions don't wait
 // for each other. SQLite's transactions have the whole database to themselves.

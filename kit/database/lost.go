@@ -7,9 +7,9 @@ import (
 	"io"
 )
 
-// refusingConnector makes connections to a server whose queries give refusals when it is
-// lost. [refusing] can't do that while rows are being read, since database/sql passes on
-// what the driver says there.
+// refusingConnector makes connections to a server whose transactions are READ COMMITTED and
+// whose queries give refusals when it is lost. [refusing] can't do that while rows are being
+// read, since database/sql passes on what the driver says there.
 type refusingConnector struct{ driver.Connector }
 
 func (c refusingConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -20,6 +20,11 @@ func (c refusingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	full, ok := conn.(serverConn)
 	if !ok {
 		return nil, errors.Join(errors.New("the driver's connections lack a method that is used here"), conn.Close())
+	}
+	// Once, rather than for each transaction. By a statement, since the variable has
+	// different names in MariaDB and MySQL.
+	if _, err := full.ExecContext(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", nil); err != nil {
+		return nil, errors.Join(refusal(err), conn.Close())
 	}
 	return refusingConn{full}, nil
 }

@@ -60,7 +60,7 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 
 // try runs fn once; committing tells whether it got as far as COMMIT.
 func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) (committing bool, err error) {
-	tx, err := db.write.BeginTx(ctx, db.txOptions())
+	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
 	}
