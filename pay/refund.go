@@ -80,7 +80,7 @@ func (s *Service) Refund(ctx context.Context, caller Caller, payment PaymentID, 
 			}
 			return r, err
 		},
-		func() error { return s.refund(ctx, payment, row.WalletID, in) })
+		func() error { return s.refund(ctx, payment, in) })
 	if err != nil {
 		return Refund{}, fmt.Errorf("refund %s of payment %s: %w", in.ID, payment, err)
 	}
@@ -147,20 +147,20 @@ func oneByReference[T any](ctx context.Context, s *Service, payment PaymentID, r
 	return &rows[0], nil
 }
 
-// share is a payee's part of a payment whose money was taken.
-func (s *Service) share(ctx context.Context, payment PaymentID, payee string) (Share, error) {
+// share is a payment whose money was taken, and a payee's part of it.
+func (s *Service) share(ctx context.Context, payment PaymentID, payee string) (paymentRow, Share, error) {
 	row, shares, err := s.payment(ctx, s.db.NewSelect, payment)
 	if err != nil {
-		return Share{}, err
+		return paymentRow{}, Share{}, err
 	}
 	if row.State != payclient.Captured {
-		return Share{}, payclient.ErrNotCaptured
+		return paymentRow{}, Share{}, payclient.ErrNotCaptured
 	}
 	i := slices.IndexFunc(shares, func(s Share) bool { return s.Payee == payee })
 	if i < 0 {
-		return Share{}, payclient.ErrNoParty
+		return paymentRow{}, Share{}, payclient.ErrNoParty
 	}
-	return shares[i], nil
+	return row, shares[i], nil
 }
 
 func (s *Service) tooMuch(payee string, left int64) *fault.Error {
@@ -169,8 +169,8 @@ func (s *Service) tooMuch(payee string, left int64) *fault.Error {
 
 // refund does a refund into the payer's wallet. The condition on the share's counters is
 // the guard: of refunds and releases that race, none takes what another one has.
-func (s *Service) refund(ctx context.Context, payment PaymentID, payer WalletID, in NewRefund) error {
-	share, err := s.share(ctx, payment, in.Payee)
+func (s *Service) refund(ctx context.Context, payment PaymentID, in NewRefund) error {
+	row, share, err := s.share(ctx, payment, in.Payee)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (s *Service) refund(ctx context.Context, payment PaymentID, payer WalletID,
 			return fmt.Errorf("insert refund %s: %w", r.ID, err)
 		}
 		crash.Point("pay.refund.written")
-		return s.post(ctx, tx, s.refundTransfers(r, payer)...)
+		return s.post(ctx, tx, s.refundTransfers(r, row.WalletID)...)
 	})
 	crash.Point("pay.refunded")
 	if source != "" && errors.Is(err, ledger.ErrInsufficient) {

@@ -90,7 +90,7 @@ func (s *Service) Release(ctx context.Context, caller Caller, payment PaymentID,
 
 // release does a release. The condition on the share's counters is the guard.
 func (s *Service) release(ctx context.Context, payment PaymentID, in NewRelease) error {
-	share, err := s.share(ctx, payment, in.Payee)
+	_, share, err := s.share(ctx, payment, in.Payee)
 	if err != nil {
 		return err
 	}
