@@ -84,7 +84,7 @@ type end struct {
 func (s *Service) writeChanges(ctx context.Context, tx bun.Tx, batch []change) ([]changed, error) {
 	b := &orderBatch{Service: s, tx: tx, at: s.now(), out: make([]changed, len(batch))}
 	b.sort(batch)
-	for _, step := range []func(context.Context) error{b.lockEnds, b.lookUp, b.takeCarts, b.price, b.admitAll, b.apply, b.writePlaces, b.writeEnds, b.record} {
+	for _, step := range []func(context.Context) error{b.lockEnds, b.lookUp, b.takeCarts, b.price, b.admitAll, b.writeEnds, b.apply, b.writePlaces, b.record} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -268,7 +268,7 @@ func (b *orderBatch) admitAll(ctx context.Context) error {
 }
 
 // apply moves the pieces: first those that become free. From here to the commit other
-// replicas wait that sell the same products.
+// replicas wait that sell the same products, so what can come before it does.
 func (b *orderBatch) apply(ctx context.Context) error {
 	groups := make([]ledger.Group, 0, len(b.ends)+len(b.places))
 	for _, e := range b.ends {
