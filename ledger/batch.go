@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -306,7 +305,12 @@ func (b *batch) write(ctx context.Context, tx bun.Tx) error {
 	}
 	_, err := database.Insert(tx, &b.wrote).Exec(ctx)
 	if database.Taken(err) {
-		return errors.Join(err, b.unregister(ctx, tx)) // the transaction may go on without it
+		// The transaction may go on without it, so no other error may pass for this one: after
+		// a deadlock there is no transaction any more, and each statement would be its own.
+		if broken := b.unregister(ctx, tx); broken != nil {
+			return broken
+		}
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("write %d transfers: %w", len(b.wrote), err)

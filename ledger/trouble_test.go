@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/linktest"
@@ -51,6 +53,33 @@ func TestBankUnderFaults(t *testing.T) {
 			m.settleAll(t, l)
 			t.Logf("faults: %v", way.Counts())
 		})
+	}
+}
+
+// A deadlock takes the whole transaction back, also while the ledger puts right that an id was in
+// use: nothing may go on without a transaction, of which each statement would stay.
+func TestNothingGoesOnAfterADeadlock(t *testing.T) {
+	address := dbtest.MariaDB(t)
+	l := New(dbtest.Open(t, address, Migrate), time.Now)
+	openBank(t, l)
+	old, fresh := move("old", purse(0), purse(1), 1), move("fresh", purse(0), purse(1), 2)
+	must(t, l, old)
+	way := dbtest.NewFaulty(t, address, 0, 0)
+	through := New(dbtest.Open(t, way.URL), time.Now)
+	way.Deadlock("DELETE FROM `batches`")
+	stop := errors.New("stop")
+	err := through.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		if _, err := through.Apply(ctx, tx, Group{old}, Group{fresh}); err != nil {
+			return err
+		}
+		return stop
+	})
+	if !errors.Is(err, stop) {
+		t.Fatalf("got %v, want %v", err, stop)
+	}
+	want(t, l, purse(1), purseStart+1, 0)
+	if n := way.Counts()["1213 deadlock"]; n != 1 {
+		t.Errorf("there were %d deadlocks", n)
 	}
 }
 

@@ -39,7 +39,9 @@ func TestPaymentsUnderFaults(t *testing.T) {
 			address := dbtest.MariaDB(t)
 			sound := newBench(t, dbtest.Open(t, address, pay.Migrate))
 			way := dbtest.NewFaulty(t, address, seed, rate)
+			way.Quiet(true)
 			through := newBench(t, dbtest.Open(t, way.URL))
+			way.Quiet(false)
 			var buyers sync.WaitGroup
 			for i := range 6 {
 				user := authclient.UserID(fmt.Sprint("usr_", i))

@@ -39,7 +39,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	q.Add("_pragma", "foreign_keys(1)")
 	q.Add("_pragma", "journal_size_limit(67108864)")
 	q.Add("_pragma", "temp_store(2)") // in memory: what a statement would undo doesn't go through a file
-	q.Set("_dqs", "0") // "x" is a column, never quietly a string
+	q.Set("_dqs", "0")                // "x" is a column, never quietly a string
 	q.Set("_txlock", "immediate")
 	writer, err := sql.Open("sqlite", file+"?"+q.Encode())
 	if err != nil {

@@ -51,6 +51,7 @@ var guards = []guard{
 	{"sqlite-synchronous", "kit/database", "TestDurable/sqlite", "SQLite answers before its commit is on disk"},
 	{"server-flush", "kit/database", "TestDurable/mariadb", "a server that answers before its commit is on disk passes for durable"},
 	{"unknown-commit", "kit/database", "TestConnectionLostWhileCommittingIsUnknown", "a COMMIT without an answer is run again"},
+	{"broken-transaction", "ledger", "TestNothingGoesOnAfterADeadlock", "the ledger goes on after a deadlock has ended its transaction"},
 	{"unknown-batch", "kit/commit", "TestUnknownIsNotTriedAgain", "a batch whose COMMIT had no answer is written again in halves"},
 
 	// What is compared.

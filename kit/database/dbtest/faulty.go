@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -27,6 +28,7 @@ type Faulty struct {
 	mu     sync.Mutex
 	rand   *rand.Rand     // guarded by mu
 	counts map[string]int // guarded by mu; faults by name
+	next   string         // guarded by mu; see Deadlock
 }
 
 // NewFaulty is a way to the database at url; rate is the part of statements that fail.
@@ -60,8 +62,15 @@ func NewFaulty(tb testing.TB, address string, seed uint64, rate float64) *Faulty
 	return f
 }
 
-// Quiet ends the faults, so that what they left behind can be looked at.
-func (f *Faulty) Quiet() { f.quiet.Store(true) }
+// Quiet ends the faults, so that something can be made ready or looked at, or has them go on.
+func (f *Faulty) Quiet(quiet bool) { f.quiet.Store(quiet) }
+
+// Deadlock has the next statement that begins so end its transaction with 1213, quiet or not.
+func (f *Faulty) Deadlock(statement string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.next = statement
+}
 
 // Counts are the faults so far, by their names.
 func (f *Faulty) Counts() map[string]int {
@@ -121,6 +130,13 @@ const commitWeight = 4
 
 // draw says what happens to a statement; nil is nothing.
 func (f *Faulty) draw(statement []byte) *fault {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.next != "" && bytes.HasPrefix(statement, []byte(f.next)) {
+		f.next = ""
+		f.counts[anywhere[0].name]++
+		return &anywhere[0]
+	}
 	faults, rate := anywhere, f.rate
 	switch {
 	case f.quiet.Load():
@@ -130,8 +146,6 @@ func (f *Faulty) draw(statement []byte) *fault {
 	case string(statement) == rollback, len(statement) > 3 && string(statement[:3]) == "SET":
 		return nil // of the driver itself; a failure there is as if the connection were lost
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if f.rand.Float64() >= rate {
 		return nil
 	}
