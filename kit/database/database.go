@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect"
@@ -39,7 +40,7 @@ type DB struct {
 	// slow gives a pool whose statements may take as long as they need.
 	slow func() (*sql.DB, error)
 
-	full atomic.Bool // the last write found no space; see Ready
+	full atomic.Pointer[time.Time] // when a write last found no space; nil: there is some. See Ready
 }
 
 // Open connects to the database at url:
@@ -99,13 +100,24 @@ func (db *DB) Ping(ctx context.Context) error {
 	return refusal(db.read.PingContext(ctx))
 }
 
-// Ready tells whether the database answers and, when the last write had no space, whether
-// there is some again.
+// Ready tells whether the database answers and has space: for fullFor after a write that
+// found none it says [ErrFull], and from then on until some is found.
 func (db *DB) Ready(ctx context.Context) error {
-	if err := db.Ping(ctx); err != nil || !db.full.Load() {
+	if err := db.Ping(ctx); err != nil {
 		return err
 	}
-	return db.findSpace(ctx) // the flag falls with the first write that succeeds
+	at := db.full.Load()
+	if at == nil {
+		return nil
+	}
+	if time.Since(*at) < fullFor {
+		return ErrFull
+	}
+	if err := db.findSpace(ctx); err != nil {
+		return err
+	}
+	db.full.CompareAndSwap(at, nil) // not when another write found none meanwhile
+	return nil
 }
 
 // NewSelect starts a query outside of any transaction. On SQLite it runs beside

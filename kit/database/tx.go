@@ -48,8 +48,9 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 		}
 		break
 	}
-	if err == nil || troubleOf(err) == full {
-		db.full.Store(err != nil)
+	if troubleOf(err) == full {
+		now := time.Now()
+		db.full.Store(&now)
 	}
 	// Without an effect and out of time: that is what busy means to a user.
 	if errors.Is(err, context.DeadlineExceeded) {

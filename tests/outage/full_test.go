@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
@@ -68,7 +69,6 @@ func fullDisk(t *testing.T, dir string, c harness.Config, most int, server *dbte
 	buyer := m.Register(t, "buyer@example.com", "buyer")
 	buyer.OpenWallet(t, "1000000")
 	ballast := filepath.Join(dir, "ballast")
-	restarted := false
 	for round := range rounds(2) {
 		fill(t, ballast)
 		if c.Data != "" { // the pictures are on that disk
@@ -94,10 +94,7 @@ func fullDisk(t *testing.T, dir string, c harness.Config, most int, server *dbte
 			}
 			break
 		}
-		// In rounds after a server had ended itself readiness has been seen to say 200 here.
-		if !restarted {
-			readiness(t, ops, http.StatusServiceUnavailable)
-		}
+		readiness(t, ops, http.StatusServiceUnavailable)
 		if a := get(t, m.Shop+site.ProductsPath); a.status != http.StatusOK && !ended() {
 			t.Errorf("looking around: got %d, want 200", a.status)
 		}
@@ -112,12 +109,16 @@ func fullDisk(t *testing.T, dir string, c harness.Config, most int, server *dbte
 			t.Logf("round %d: the server ended itself", round)
 			server.Kill(t) // its guardian
 			server.Start(t)
-			restarted = true
 		}
-		readiness(t, ops, http.StatusOK)
 		if o, err := buyer.Shop.PlaceOrder(t.Context(), in, key); err != nil || o.State != shopclient.Paid {
 			t.Errorf("with space again: got %s, %v; want paid", o.State, err)
 		}
+		harness.Eventually(t, 30*time.Second, func() error {
+			if a := get(t, "http://"+ops+"/readyz"); a.status != http.StatusOK {
+				return fmt.Errorf("with space again: readyz: got %d %s, want 200", a.status, a.body)
+			}
+			return nil
+		})
 		t.Logf("round %d: %d purchases until the disk was full", round, paid)
 	}
 }
