@@ -114,7 +114,7 @@ func (s *Service) Prepare(ctx context.Context) error {
 	})
 }
 
-// Run does pay's background work until ctx ends: deadlines and webhooks.
+// Run does pay's background work until ctx ends: top-ups left half way, deadlines and webhooks.
 func (s *Service) Run(ctx context.Context, log *slog.Logger) error {
 	return s.jobs.Run(ctx, log, s.handlers())
 }
@@ -126,7 +126,7 @@ func (s *Service) CatchUp(ctx context.Context, log *slog.Logger) error {
 }
 
 func (s *Service) handlers() map[string]job.Handler {
-	return map[string]job.Handler{expireJob: s.expireLater, webhookJob: s.deliver}
+	return map[string]job.Handler{topUpJob: s.collectLater, expireJob: s.expireLater, webhookJob: s.deliver}
 }
 
 // Caller is who asks about a payment: a user through a client, or, with User empty, a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -350,6 +351,32 @@ func TestAHalfOpenedWalletIsFinished(t *testing.T) {
 		}
 		if purse, err := b.Purse(t.Context(), alice); err != nil || len(purse.Wallets) != 1 {
 			t.Errorf("%+v, %v", purse, err)
+		}
+	})
+}
+
+// A top-up whose asker is gone for good, after a crash or while the provider is away, comes
+// to its end by itself; one that came to its end is left alone.
+func TestATopUpThatNobodyAsksForAgainIsCollected(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		w := b.wallet(t, alice, 300)
+		b.config.Provider = broken{pay.Sandbox{}}
+		away := pay.New(b.config)
+		if _, err := away.TopUp(t.Context(), alice, pay.NewTopUp{Wallet: w.ID, Amount: 500}, "key"); !errors.Is(err, errBroken) {
+			t.Fatal(err)
+		}
+		b.clock.pass(time.Minute)
+		for i, s := range []*pay.Service{away, b.Service} {
+			if err := s.CatchUp(t.Context(), slog.New(slog.DiscardHandler)); err != nil {
+				t.Fatal(err)
+			}
+			if got, want := b.balance(t, alice, w.ID), int64(300+500*i); got != want {
+				t.Errorf("after %d: balance %d, want %d", i, got, want)
+			}
+			b.clock.pass(time.Minute)
+		}
+		if left, err := b.config.Jobs.List(t.Context(), job.Waiting); err != nil || len(left) != 0 {
+			t.Errorf("jobs are left: %v, %v", left, err)
 		}
 	})
 }

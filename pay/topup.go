@@ -10,8 +10,10 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/id"
+	"jishi/kit/job"
 	"jishi/kit/money"
 	"jishi/ledger"
 	"jishi/pay/payclient"
@@ -21,6 +23,13 @@ import (
 type TopUpID string
 
 const topUpPrefix = "top"
+
+// topUpJob asks the provider again for a top-up that nobody brought to its end: the process
+// died after it was written, or the provider was away.
+const (
+	topUpJob   = "pay.topup"
+	topUpFirst = 15 * time.Second // longer than the call that asks first
+)
 
 // TopUp is money on its way into a wallet, or arrived there.
 type TopUp struct {
@@ -79,6 +88,7 @@ func (s *Service) TopUp(ctx context.Context, user authclient.UserID, in NewTopUp
 		func(ctx context.Context, tx bun.Tx) error {
 			return s.insertTopUp(ctx, tx, topUp, in)
 		})
+	crash.Point("pay.topup.written")
 	if err != nil {
 		return TopUp{}, err
 	}
@@ -137,7 +147,13 @@ func (s *Service) insertTopUp(ctx context.Context, tx bun.Tx, topUp TopUpID, in 
 	if _, err := tx.NewInsert().Model(row).Exec(ctx); err != nil {
 		return fmt.Errorf("insert top-up %s: %w", topUp, err)
 	}
-	return nil
+	return s.jobs.Add(ctx, tx, job.Job{Kind: topUpJob, Key: string(topUp), At: s.now().Add(topUpFirst)})
+}
+
+// collectLater is done also when the money is on its way: the provider says when it came.
+func (s *Service) collectLater(ctx context.Context, j job.Job) error {
+	_, err := s.collect(ctx, TopUpID(j.Key))
+	return err
 }
 
 // collect asks the provider for the money of a top-up that is written already: the
@@ -154,6 +170,7 @@ func (s *Service) collect(ctx context.Context, topUp TopUpID) (TopUp, error) {
 		return TopUp{}, payclient.ErrTopUpsOff
 	}
 	receipt, err := s.provider.Collect(ctx, s.topUpOf(row))
+	crash.Point("pay.topup.collected")
 	if err != nil {
 		return TopUp{}, fmt.Errorf("collect top-up %s: %w", topUp, err)
 	}
@@ -184,11 +201,15 @@ func (s *Service) Confirm(ctx context.Context, topUp TopUpID, r Receipt) (TopUp,
 		if err != nil || !won {
 			return err
 		}
+		if err := s.jobs.Remove(ctx, tx, topUpJob, string(topUp)); err != nil {
+			return err
+		}
 		return s.post(ctx, tx, ledger.Transfer{
 			ID: ledger.TransferID(topUp), Kind: ledger.Move, Debit: s.world(), Credit: ledger.AccountID(row.WalletID),
 			Amount: row.Amount, Code: codeTopUp, Ref: string(topUp),
 		})
 	})
+	crash.Point("pay.topup.confirmed")
 	if database.Taken(err) {
 		return TopUp{}, fmt.Errorf("confirm top-up %s: reference %s is another's: %w", topUp, r.Reference, errReceipt)
 	}

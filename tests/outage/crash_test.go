@@ -18,6 +18,7 @@ import (
 	"jishi/kit/crash"
 	"jishi/kit/fault"
 	"jishi/kit/money"
+	"jishi/pay/payclient"
 	"jishi/shop/shopclient"
 	"jishi/tests/harness"
 )
@@ -111,6 +112,7 @@ func (c *crowd) dieAtEach(t *testing.T, round int, points []string) {
 				} else if unpaid != "" {
 					c.reconsider(t, buyer, unpaid, i)
 				}
+				c.topsUp(t, buyer, key, i)
 			}
 		})
 	}
@@ -151,6 +153,23 @@ func (c *crowd) trade(t *testing.T, buyer *harness.Person, order string, i int) 
 			c.goesBack(t, buyer, seller, s.ID, &money.Input{Amount: "1"})
 		}
 	}
+}
+
+// topsUp puts a little into a wallet. Every other time nobody asks again after an outage: what
+// was begun arrives by itself.
+func (c *crowd) topsUp(t *testing.T, p *harness.Person, key string, i int) {
+	c.insists(t, "top up "+p.Name, func(ctx context.Context) error {
+		top, err := p.Pay.CreateTopUp(ctx, payclient.NewTopUp{Wallet: c.wallets[p.ID], Amount: "0.01"}, key)
+		if err == nil {
+			c.mu.Lock()
+			c.came[top.ID] = true
+			c.mu.Unlock()
+		}
+		if f := fault.Of(err); err != nil && i%2 == 0 && (f.Kind == fault.Busy || f.Kind == fault.Unknown) {
+			return nil
+		}
+		return err
+	})
 }
 
 // sends has a shipment sent and received.

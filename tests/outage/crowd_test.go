@@ -35,18 +35,19 @@ type crowd struct {
 	buyers   []*harness.Person // each calls from one goroutine at a time
 	poor     *harness.Person   // has money for one purchase
 	savings  string            // another wallet of the poor buyer's, which has to be named
+	wallets  map[string]string // by user id: that into which a buyer puts more
 	sellers  map[string]*harness.Person
 	products []string // of two sellers; the last one is scarce
-	toppedUp money.Amount
 
 	mu   sync.Mutex
+	came map[string]bool // guarded by mu; top-ups that were answered as arrived
 	paid map[string]bool // guarded by mu; orders that were answered as paid
 	keys map[string]int  // guarded by mu; how many somebody has ordered with, by user id
 }
 
 func newCrowd(t *testing.T, m *harness.Market) *crowd {
 	t.Helper()
-	c := &crowd{market: m, sellers: map[string]*harness.Person{}, paid: map[string]bool{}, keys: map[string]int{}, toppedUp: money.Amount{Currency: money.CNY}}
+	c := &crowd{market: m, wallets: map[string]string{}, sellers: map[string]*harness.Person{}, came: map[string]bool{}, paid: map[string]bool{}, keys: map[string]int{}}
 	for i, identifier := range []string{"13800138000", "13900139000"} {
 		seller := m.Register(t, identifier, fmt.Sprint("seller ", i))
 		c.sellers[seller.ID] = seller
@@ -59,8 +60,13 @@ func newCrowd(t *testing.T, m *harness.Market) *crowd {
 	c.poor = m.Register(t, "poor@example.com", "poor")
 	c.poor.OpenWallet(t, "13")
 	c.savings = c.poor.OpenWallet(t, "1000").ID
-	for _, p := range append(c.buyers, c.poor) {
-		c.toppedUp = sum(t, c.toppedUp, p.Money(t))
+	c.wallets[c.poor.ID] = c.savings
+	for _, p := range c.buyers {
+		list, err := p.Pay.Wallets(t.Context(), payclient.Page{Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.wallets[p.ID] = list.Items[0].ID
 	}
 	return c
 }
@@ -170,7 +176,7 @@ func (c *crowd) purchase(t *testing.T, p *harness.Person, key string, i int, out
 // with what was answered.
 func (c *crowd) settles(t *testing.T) {
 	t.Helper()
-	money := money.Amount{Currency: money.CNY}
+	money, toppedUp := money.Amount{Currency: money.CNY}, c.toppedUp(t)
 	states, stands := map[string]int{}, map[string]bool{}
 	for _, p := range append(c.buyers, c.poor) {
 		orders := c.orders(t, p)
@@ -199,14 +205,65 @@ func (c *crowd) settles(t *testing.T) {
 	for _, p := range slices.Concat(c.buyers, []*harness.Person{c.poor}, slices.Collect(maps.Values(c.sellers))) {
 		money = sum(t, money, p.Money(t))
 	}
-	if money != c.toppedUp {
-		t.Errorf("wallets and escrow have %s, topped up were %s", money, c.toppedUp)
+	if money != toppedUp {
+		t.Errorf("wallets and escrow have %s, topped up were %s", money, toppedUp)
 	}
 	out, err := c.market.Command("verify").CombinedOutput()
 	if err != nil {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
 	t.Logf("orders %v, %d of them were answered as paid; wallets and escrow %s = topped up", states, len(c.paid), money)
+}
+
+// toppedUp waits until every top-up has arrived, and adds them up.
+func (c *crowd) toppedUp(t *testing.T) money.Amount {
+	t.Helper()
+	total := money.Amount{Currency: money.CNY}
+	arrived := map[string]bool{}
+	for _, p := range append(c.buyers, c.poor) {
+		for _, top := range c.topUps(t, p) {
+			if top.State != payclient.Succeeded {
+				harness.Eventually(t, patience, func() (err error) {
+					if top, err = p.Pay.TopUp(t.Context(), top.ID); err == nil && top.State != payclient.Succeeded {
+						err = fmt.Errorf("top-up %s is still %s, %s after it was asked for", top.ID, top.State, time.Since(top.CreatedAt))
+					}
+					return err
+				})
+			}
+			arrived[top.ID] = true
+			total = sum(t, total, top.Amount)
+		}
+	}
+	for id := range c.came {
+		if !arrived[id] {
+			t.Errorf("top-up %s was answered as arrived and isn't there any more", id)
+		}
+	}
+	return total
+}
+
+// topUps are all of somebody's.
+func (c *crowd) topUps(t *testing.T, p *harness.Person) []payclient.TopUp {
+	t.Helper()
+	var wallets payclient.Wallets
+	harness.Eventually(t, patience, func() (err error) {
+		wallets, err = p.Pay.Wallets(t.Context(), payclient.Page{Limit: 100})
+		return err
+	})
+	var all []payclient.TopUp
+	for _, w := range wallets.Items {
+		for page := (payclient.Page{Limit: 100}); ; {
+			list, err := p.Pay.TopUps(t.Context(), w.ID, page)
+			if err != nil {
+				t.Fatalf("top-ups of %s: %v", p.Name, err)
+			}
+			all = append(all, list.Items...)
+			if page.Cursor = list.Next; page.Cursor == "" {
+				break
+			}
+		}
+	}
+	return all
 }
 
 // rests tells whether nothing becomes of an order by itself any more: it is not pending, and
