@@ -47,6 +47,9 @@ var guards = []guard{
 	{"cart-lock", "shop", "TestReplicasBuyACartOnce/mariadb", "two replicas sell one cart"},
 	{"job-lease", "kit/job", "TestLateEndsAmongOthers/sqlite", "who comes too late ends the job of another one"},
 
+	// What was begun.
+	{"topup-job", "pay", "TestATopUpThatNobodyAsksForAgainIsCollected/sqlite", "a top-up whose process died stays half way"},
+
 	// What was answered.
 	{"sqlite-synchronous", "kit/database", "TestDurable/sqlite", "SQLite answers before its commit is on disk"},
 	{"server-flush", "kit/database", "TestDurable/mariadb", "a server that answers before its commit is on disk passes for durable"},
