@@ -24,7 +24,7 @@ const (
 	workers   = 8   // that buy at the same time
 	deadline  = 5 * time.Second
 	patience  = 60 * time.Second // until a market that is back has answered, and has ended its orders
-	wealth    = 100000           // of a rich buyer
+	wealth    = 100000           // of a rich buyer, and of the poor one in savings
 	price     = "12.50"
 	scarce    = 50 // pieces of the product that runs out
 )
@@ -59,7 +59,7 @@ func newCrowd(t *testing.T, m *harness.Market) *crowd {
 	c.buyers = m.Crowd(t, workers, fmt.Sprint(wealth))
 	c.poor = m.Register(t, "poor@example.com", "poor")
 	c.poor.OpenWallet(t, "13")
-	c.savings = c.poor.OpenWallet(t, "1000").ID
+	c.savings = c.poor.OpenWallet(t, fmt.Sprint(wealth)).ID
 	c.wallets[c.poor.ID] = c.savings
 	for _, p := range c.buyers {
 		list, err := p.Pay.Wallets(t.Context(), payclient.Page{Limit: 1})
