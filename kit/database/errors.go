@@ -73,6 +73,13 @@ var mysqlTrouble = map[uint16]trouble{
 	9005: away, // TiDB: region unavailable
 }
 
+// TiDB's error of a statement that has met others' locks too often has no number of its own:
+// https://github.com/pingcap/tidb/blob/master/pkg/executor/adapter.go
+const (
+	unnumbered = 1105
+	lockTries  = "pessimistic lock retry limit reached"
+)
+
 func troubleOf(err error) trouble {
 	switch {
 	case err == nil:
@@ -83,6 +90,9 @@ func troubleOf(err error) trouble {
 	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
 		if t, known := mysqlTrouble[e.Number]; known {
 			return t
+		}
+		if e.Number == unnumbered && e.Message == lockTries {
+			return conflict
 		}
 		return other
 	}

@@ -104,6 +104,7 @@ var (
 		{"1020 record has changed", 1020, "DO 0", false},
 		{"TiDB 9007 write conflict", 9007, rollback, false},
 		{"TiDB 8002 for update", 8002, rollback, false},
+		{"pessimistic lock retry limit reached", 1105, "DO 0", false}, // TiDB knows it by this text only
 		{"lost before COMMIT", 0, "", false},
 	}
 	inCommit = []fault{
