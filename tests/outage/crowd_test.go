@@ -253,10 +253,11 @@ func (c *crowd) topUps(t *testing.T, p *harness.Person) []payclient.TopUp {
 	var all []payclient.TopUp
 	for _, w := range wallets.Items {
 		for page := (payclient.Page{Limit: 100}); ; {
-			list, err := p.Pay.TopUps(t.Context(), w.ID, page)
-			if err != nil {
-				t.Fatalf("top-ups of %s: %v", p.Name, err)
-			}
+			var list payclient.TopUps
+			harness.Eventually(t, patience, func() (err error) {
+				list, err = p.Pay.TopUps(t.Context(), w.ID, page)
+				return err
+			})
 			all = append(all, list.Items...)
 			if page.Cursor = list.Next; page.Cursor == "" {
 				break
