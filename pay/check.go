@@ -24,7 +24,7 @@ const (
 	EscrowFits       = "escrow is what was captured and neither refunded nor released"
 	FeesFit          = "fees are those of the releases"
 	WorldIsToppedUp  = "the world has given the sum of the top-ups that succeeded"
-	NothingLate      = "no payment waits past its deadline"
+	NothingLate      = "no payment waits past its deadline, unless nobody works"
 )
 
 // Checked is how much a check read.

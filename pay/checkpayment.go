@@ -20,6 +20,7 @@ type paymentBatch struct {
 	shares    map[PaymentID][]partyRow
 	moved     map[partyKey]movements
 	transfers map[ledger.TransferID]ledger.Transfer
+	late      map[PaymentID]bool
 }
 
 type partyKey struct {
@@ -31,15 +32,11 @@ type partyKey struct {
 type movements struct{ refunded, fromPayee, released int64 }
 
 func (s *Service) checkPayments(ctx context.Context, report ledger.Report) (int64, error) {
-	// Where jobs are overdue too, nobody works: the market stands still, or can't keep up.
-	jobs, err := s.jobs.Size(ctx)
-	if err != nil {
-		return 0, err
-	}
 	var n int64
 	for after := PaymentID(""); ; {
 		var b paymentBatch
 		err := s.db.Snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+			var err error
 			b, err = s.readBatch(ctx, tx, after)
 			return err
 		})
@@ -48,7 +45,7 @@ func (s *Service) checkPayments(ctx context.Context, report ledger.Report) (int6
 		}
 		for _, r := range b.rows {
 			s.verifyPayment(r, &b, report)
-			if jobs.Overdue == 0 && r.overdue(s.now().Add(-lateGrace)) {
+			if b.late[r.ID] {
 				report(NothingLate, string(r.ID), fmt.Sprintf("it is %s, its time was over at %s", r.State, r.ExpiresAt.Format(time.RFC3339)))
 			}
 		}
@@ -82,8 +79,28 @@ func (s *Service) readBatch(ctx context.Context, tx bun.Tx, after PaymentID) (pa
 	if err := b.addUp(ctx, tx, ids); err != nil {
 		return b, err
 	}
-	b.transfers, err = s.ledger.TransfersIn(ctx, tx, transfers...)
+	if b.transfers, err = s.ledger.TransfersIn(ctx, tx, transfers...); err != nil {
+		return b, err
+	}
+	b.late, err = s.late(ctx, tx, b.rows)
 	return b, err
+}
+
+// late finds the payments whose time is over. Where the job is overdue too that would end one,
+// nobody works: the market stands still, or can't keep up.
+func (s *Service) late(ctx context.Context, tx bun.Tx, rows []paymentRow) (map[PaymentID]bool, error) {
+	var ids []string
+	for _, r := range rows {
+		if r.overdue(s.now().Add(-lateGrace)) {
+			ids = append(ids, string(r.ID))
+		}
+	}
+	standing, err := s.jobs.Overdue(ctx, tx, expireJob, ids)
+	late := map[PaymentID]bool{}
+	for _, id := range ids {
+		late[PaymentID(id)] = !standing[id]
+	}
+	return late, err
 }
 
 // addUp sums the refunds and releases of payments, by share.

@@ -1,6 +1,7 @@
 package pay_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
 	"jishi/kit/database"
@@ -355,6 +358,43 @@ func TestTimePassesWhileAPaymentIsTaken(t *testing.T) {
 		}
 		if len(ends) != 2 {
 			t.Errorf("ends: %v, want some in time and some too late", ends)
+		}
+	})
+}
+
+// Where nobody works, a payment that is past its deadline is no violation: it ends when
+// somebody does. One without a job would stay, whatever else is overdue.
+func TestAPaymentThatNobodyWillEndIsReported(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		with, _ := b.held(t, "order-1")
+		without, _ := b.held(t, "order-2")
+		late := func() (ids []string) {
+			_, err := b.Check(t.Context(), func(invariant, id, found string) {
+				if invariant != pay.NothingLate {
+					t.Errorf("%s: %s: %s", invariant, id, found)
+				}
+				ids = append(ids, id)
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			return ids
+		}
+		b.clock.pass(31 * 24 * time.Hour)
+		if got := late(); len(got) > 0 {
+			t.Errorf("reported while nobody works: %v", got)
+		}
+		err := b.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			return b.config.Jobs.Remove(ctx, tx, "pay.expire", string(without.ID))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := late(); !slices.Equal(got, []string{string(without.ID)}) {
+			t.Errorf("reported are %v, want %s, and not %s", got, without.ID, with.ID)
+		}
+		if _, err := b.Payment(t.Context(), shop(alice), without.ID); err != nil { // whoever reads it ends it
+			t.Error(err)
 		}
 	})
 }

@@ -17,6 +17,16 @@ type Settled struct {
 	Released int64 // of it: done, and not granted to go back since
 }
 
+// OrdersAfter are up to n orders that follow one, by id, without their lines.
+func (s *Service) OrdersAfter(ctx context.Context, after OrderID, n int) ([]Order, error) {
+	var all []Order
+	err := s.db.NewSelect().Model(&all).Where("id > ?", after).Order("id").Limit(int64(n)).Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read orders: %w", err)
+	}
+	return all, nil
+}
+
 // SettledAfter is that of the paid orders that follow one, by id, up to another; "" is no end.
 func (s *Service) SettledAfter(ctx context.Context, after, upTo OrderID) (map[OrderID]Settled, error) {
 	within := func(q *bun.SelectQuery) *bun.SelectQuery {

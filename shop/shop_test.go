@@ -94,7 +94,7 @@ func (m *market) forward(d time.Duration) {
 
 func (m *market) check() {
 	m.t.Helper()
-	err := m.Check(context.Background(), func(invariant, id, found string) { m.t.Errorf("broken: %s: %s: %s", invariant, id, found) })
+	_, err := m.Check(context.Background(), func(invariant, id, found string) { m.t.Errorf("broken: %s: %s: %s", invariant, id, found) })
 	if err != nil {
 		m.t.Error(err)
 	}

@@ -98,6 +98,25 @@ func (q *Queue) Size(ctx context.Context) (Size, error) {
 	return s, nil
 }
 
+// Overdue tells which of these jobs of a kind are overdue, as tx sees them.
+func (q *Queue) Overdue(ctx context.Context, tx bun.Tx, kind string, keys []string) (map[string]bool, error) {
+	overdue := map[string]bool{}
+	if kind == "" || len(keys) == 0 {
+		return overdue, nil
+	}
+	var found []string
+	err := tx.NewSelect().Model((*row)(nil)).Column("key").
+		Where("kind = ?", kind).Where("? IN (?)", bun.Ident("key"), bun.In(keys)).
+		Where("state = ?", Waiting).Where("due_at <= ?", database.At(q.now().Add(-overdueAfter))).Scan(ctx, &found)
+	if err != nil {
+		return nil, fmt.Errorf("find overdue jobs %s: %w", kind, err)
+	}
+	for _, key := range found {
+		overdue[key] = true
+	}
+	return overdue, nil
+}
+
 // Outcomes are the ways a run can end.
 var Outcomes = []string{done, postponed, failed, died}
 
