@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"jishi/auth"
 	"jishi/auth/authguard"
 	"jishi/kit/database"
 	"jishi/kit/session"
@@ -43,6 +44,7 @@ func (m *Market) payService(ctx context.Context) (*pay.Service, *database.DB, er
 			Plain:  len(m.conf.WebhookAllow) > 0,
 		},
 		Returns:     map[string]string{"shop": shop + "/orders/{order}/return"},
+		Programs:    []string{auth.CommandLine},
 		PaymentLife: m.conf.OrderDeadline,
 	})
 	return s, db, s.Prepare(ctx)

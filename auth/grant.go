@@ -343,8 +343,8 @@ func (s *Service) Exchange(ctx context.Context, c Client, subject string, resour
 	return Tokens{Access: access, Scopes: strings.Fields(from.Scope), Life: life}, err
 }
 
-// commandLine is the client that tokens for scripts name.
-const commandLine = "cli"
+// CommandLine is the client that tokens for scripts name.
+const CommandLine = "cli"
 
 // IssueToken is an access token for scripts of whoever runs the market, without a
 // password. Refusals: authclient.ErrIdentifier, authclient.ErrNoUser.
@@ -356,7 +356,7 @@ func (s *Service) IssueToken(ctx context.Context, identifier string, audiences [
 	if err != nil {
 		return "", err
 	}
-	claims := s.access(string(u.ID), commandLine, audiences, life)
+	claims := s.access(string(u.ID), CommandLine, audiences, life)
 	claims.Name, claims.Scope = u.shown(), "openid profile"
 	return s.sign(ctx, typeAccess, claims)
 }

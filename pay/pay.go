@@ -54,6 +54,9 @@ type Config struct {
 	// {order} stands for the order's id. It is configuration, never input.
 	Returns map[string]string
 
+	// Programs are clients with no merchant behind them, such as the command line.
+	Programs []string
+
 	MinTopUp, MaxTopUp int64         // minor units; 0 is 0.01 and 1,000,000.00 with two decimals
 	PaymentLife        time.Duration // of a payment that names no end; 0 is 30 minutes
 }
@@ -76,6 +79,7 @@ type Service struct {
 	fee         Fee
 	webhooks    Webhooks
 	returns     map[string]string
+	programs    []string
 	minTopUp    int64
 	maxTopUp    int64
 	paymentLife time.Duration
@@ -86,7 +90,7 @@ type Service struct {
 func New(c Config) *Service {
 	s := &Service{
 		db: c.DB, ledger: c.Ledger, jobs: c.Jobs, now: c.Now, currency: c.Currency, provider: c.Provider,
-		baseURL: c.BaseURL, fee: c.Fee, webhooks: c.Webhooks, returns: c.Returns,
+		baseURL: c.BaseURL, fee: c.Fee, webhooks: c.Webhooks, returns: c.Returns, programs: c.Programs,
 		minTopUp: c.MinTopUp, maxTopUp: c.MaxTopUp, paymentLife: c.PaymentLife,
 	}
 	if s.minTopUp == 0 {

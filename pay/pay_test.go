@@ -73,7 +73,7 @@ func newBench(t *testing.T, db *database.DB) *bench {
 	clock := &clock{at: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
 	c := pay.Config{
 		DB: db, Ledger: ledger.New(db, clock.now), Jobs: job.New(db, clock.now), Now: clock.now, Currency: money.CNY, Provider: pay.Sandbox{},
-		BaseURL: "http://pay.test", Returns: map[string]string{"shop": "http://shop.test/orders/{order}/return"},
+		BaseURL: "http://pay.test", Returns: map[string]string{"shop": "http://shop.test/orders/{order}/return"}, Programs: []string{"cli"},
 	}
 	b := &bench{pay.New(c), db, c, clock}
 	if err := b.Prepare(t.Context()); err != nil {

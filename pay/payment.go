@@ -2,8 +2,10 @@ package pay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -236,12 +238,17 @@ func (s *Service) visible(ctx context.Context, caller Caller, payment PaymentID)
 }
 
 // merchants is a payment that its merchant does something about that nobody else may,
-// not even a user of the merchant's.
+// not even a user of the merchant's. A program has no merchant behind it: there the payer
+// is, so that what was paid with it can be given on or back.
 func (s *Service) merchants(ctx context.Context, caller Caller, payment PaymentID) (paymentRow, []Share, error) {
-	if caller.User != "" {
+	if caller.User != "" && !slices.Contains(s.programs, caller.Merchant) {
 		return paymentRow{}, nil, fault.ErrForbidden
 	}
-	return s.visible(ctx, caller, payment)
+	row, shares, err := s.visible(ctx, caller, payment)
+	if caller.User != "" && (errors.Is(err, payclient.ErrNoPayment) || err == nil && row.Merchant != caller.Merchant) {
+		err = fault.ErrForbidden
+	}
+	return row, shares, err
 }
 
 func (s *Service) byOrder(ctx context.Context, merchant, order string) (paymentRow, []Share, error) {

@@ -378,3 +378,53 @@ func TestTheCashier(t *testing.T) {
 		}
 	})
 }
+
+// What a user pays with a program can be given on or back by that user alone, and out of escrow
+// alone: what its payee was given stays the payee's.
+func TestTheUserOfAProgramIsItsMerchant(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		w := b.wallet(t, alice, 1000)
+		b.wallet(t, bob, 1000)
+		mine := pay.Caller{User: alice, Merchant: "cli"}
+		p, err := b.Charge(t.Context(), mine, order("ord_1", 300))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shops, err := b.Charge(t.Context(), shop(alice), order("ord_2", 300))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seller := func(id string, amount int64) (pay.NewRefund, pay.NewRelease) {
+			return pay.NewRefund{ID: id, Payee: "usr_seller", Amount: amount}, pay.NewRelease{ID: id, Payee: "usr_seller", Amount: amount}
+		}
+		refund, release := seller("1", 100)
+		for name, c := range map[string]struct {
+			caller  pay.Caller
+			payment pay.PaymentID
+		}{
+			"another user":                {pay.Caller{User: bob, Merchant: "cli"}, p.ID},
+			"the payer by another client": {shop(alice), p.ID},
+			"of the shop's, its payer":    {mine, shops.ID},
+		} {
+			_, err1 := b.Refund(t.Context(), c.caller, c.payment, refund)
+			_, err2 := b.Release(t.Context(), c.caller, c.payment, release)
+			_, err3 := b.Capture(t.Context(), c.caller, c.payment, nil)
+			if !errors.Is(err1, fault.ErrForbidden) || !errors.Is(err2, fault.ErrForbidden) || !errors.Is(err3, fault.ErrForbidden) {
+				t.Errorf("%s: %v, %v, %v", name, err1, err2, err3)
+			}
+		}
+		if _, err := b.Refund(t.Context(), mine, p.ID, refund); err != nil {
+			t.Error(err)
+		}
+		if _, err := b.Release(t.Context(), mine, p.ID, pay.NewRelease{ID: "rest", Payee: "usr_seller"}); err != nil {
+			t.Error(err)
+		}
+		more, _ := seller("2", 0)
+		if _, err := b.Refund(t.Context(), mine, p.ID, more); !errors.Is(err, payclient.ErrTooMuch) {
+			t.Errorf("back from the payee: %v", err)
+		}
+		if got := b.balance(t, alice, w.ID); got != 1000-300-300+100 {
+			t.Errorf("alice has %d", got)
+		}
+	})
+}

@@ -61,8 +61,9 @@ type refundRow struct {
 
 // Refund gives a share back to the wallet that had paid, in whole or in part. As long as
 // there is something of the share in escrow, it comes from there; once all of it has
-// left, it comes from the payee's wallet that got it, or is ErrPayeeShort. It is for the
-// merchant on its own behalf. The same id again is the same refund.
+// left, it comes from the payee's wallet that got it, or is ErrPayeeShort; to payers who are
+// their own merchants nothing comes from there. It is for the merchant on its own behalf. The
+// same id again is the same refund.
 func (s *Service) Refund(ctx context.Context, caller Caller, payment PaymentID, in NewRefund) (Refund, error) {
 	in.Reason = strings.TrimSpace(in.Reason)
 	if err := errors.Join(checkShare(in.ID, in.Amount), checkReason(in.Reason)); err != nil {
@@ -80,7 +81,7 @@ func (s *Service) Refund(ctx context.Context, caller Caller, payment PaymentID, 
 			}
 			return r, err
 		},
-		func() error { return s.refund(ctx, payment, in) })
+		func() error { return s.refund(ctx, payment, in, caller.User == "") })
 	if err != nil {
 		return Refund{}, fmt.Errorf("refund %s of payment %s: %w", in.ID, payment, err)
 	}
@@ -168,14 +169,15 @@ func (s *Service) tooMuch(payee string, left int64) *fault.Error {
 }
 
 // refund does a refund into the payer's wallet. The condition on the share's counters is
-// the guard: of refunds and releases that race, none takes what another one has.
-func (s *Service) refund(ctx context.Context, payment PaymentID, in NewRefund) error {
+// the guard: of refunds and releases that race, none takes what another one has. Released is
+// whether it may come out of what a payee was given.
+func (s *Service) refund(ctx context.Context, payment PaymentID, in NewRefund, released bool) error {
 	row, share, err := s.share(ctx, payment, in.Payee)
 	if err != nil {
 		return err
 	}
 	left, source := share.inEscrow(), WalletID("")
-	if left == 0 && share.Released > 0 {
+	if left == 0 && share.Released > 0 && released {
 		left = share.Released
 		if source, err = s.releasedTo(ctx, payment, in.Payee); err != nil {
 			return err

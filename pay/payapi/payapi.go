@@ -105,7 +105,7 @@ var about = web.About{
 	Prefix: "/pay/api",
 	Title:  "Jishi pay",
 	Description: "Wallets, their statements, top-ups and payments. Amounts are decimal strings with their currency. What one user has is " +
-		"not there for another: 404.\n\nA user's token is one for the audience `pay`. The merchant of a payment is the client that the token was issued to.",
+		"not there for another: 404.\n\nA user's token is one for the audience `pay`. The merchant of a payment is the client that the token was issued to. A program that got its token by `jishi token` is none: what is paid with it the payer gives on or back.",
 	Groups: []web.Group{
 		{Name: wallets, Description: "Money of a user, on the market's ledger."},
 		{Name: topUps, Description: "Money from outside into a wallet."},

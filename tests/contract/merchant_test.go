@@ -73,6 +73,14 @@ func (w *world) merchant(t *testing.T) {
 		call{name: "the payer captures", as: "dina", method: "POST", path: released + "/capture", status: 403, code: "forbidden"},
 	)
 
+	const program = "<pay>/payments/<payment>" // Bob's, with a token of his own
+	w.do(t,
+		call{name: "its payer gives it on", as: "bob", method: "POST", path: program + "/releases", body: `{"id":"all","payee":"<ann>"}`,
+			status: 201, want: `{"order":"mine-1","payee":"<ann>","amount":{"amount":"1.00"}}`},
+		call{name: "and takes nothing back from who got it", as: "bob", method: "POST", path: program + "/refunds", body: `{"id":"more","payee":"<ann>"}`,
+			status: 409, code: "pay.too_much", field: "amount", want: `{"left":{"amount":"0.00"}}`},
+	)
+
 	const webhooks = "<pay>/webhooks"
 	hook := call{name: "a webhook", as: "shop", method: "POST", path: webhooks, key: "hook", body: `{"url":"https://receiver.invalid/hook"}`,
 		status: 201, want: `{"url":"https://receiver.invalid/hook","disabled":false}`, keep: "webhook"}
