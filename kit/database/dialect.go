@@ -99,6 +99,7 @@ func openMySQL(ctx context.Context, text string) (*DB, error) {
 	db.slow = func() (*sql.DB, error) {
 		patient := c.Clone()
 		patient.ReadTimeout = 0
+		delete(patient.Params, "wait_timeout") // the lock of a migration is held by a connection that says nothing
 		connector, err := mysql.NewConnector(patient)
 		if err != nil {
 			return nil, err
@@ -137,6 +138,9 @@ func mysqlConfig(text string) (*mysql.Config, error) {
 	c.Params = map[string]string{
 		"sql_mode":  "'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
 		"time_zone": "'+00:00'",
+		// Of a host that lost its power the server hears nothing: it takes back what was begun
+		// there when it has waited for this long, above the time that the pool keeps idle connections.
+		"wait_timeout": "90",
 	}
 	c.Timeout = 5 * time.Second
 	c.ReadTimeout = 60 * time.Second // COMMIT can't be interrupted otherwise; above the server's lock wait of 50 s

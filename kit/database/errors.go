@@ -35,7 +35,7 @@ const (
 	away                    // the connection or the server is gone
 )
 
-// Errors of MariaDB and MySQL (below 4000) and TiDB (8000 and up), by number:
+// Errors of MariaDB and MySQL (below 5000) and TiDB (8000 and up), by number:
 // https://mariadb.com/kb/en/mariadb-error-code-reference/
 // https://docs.pingcap.com/tidb/stable/error-codes
 var mysqlTrouble = map[uint16]trouble{
@@ -66,6 +66,7 @@ var mysqlTrouble = map[uint16]trouble{
 	1290: away, // read only: a replica that isn't the primary any more
 	1836: away, // read only
 	1927: away, // connection was killed
+	4031: away, // MySQL: connection was closed since it said nothing for long
 	8501: away, // TiDB: the result is undetermined
 	9001: away, // TiDB: placement driver timeout
 	9002: away, // TiDB: storage timeout

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/uptrace/bun"
 
@@ -56,6 +57,50 @@ func TestAServerThatIsKilledAndComesBack(t *testing.T) {
 			t.Errorf("n = %d, want %d", n, round+1)
 		}
 	}
+}
+
+// A host that loses its power in a transaction says nothing any more. The server takes the
+// transaction back after a while, whose length is a setting, and others get what it had locked.
+func TestATransactionThatSaysNothingIsTakenBack(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		if isSQLite(t.Name()) {
+			t.Skip("it has no connections that could be lost")
+		}
+		insert(t, db, thing{ID: "a"})
+		err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			var seconds int
+			if err := tx.NewSelect().ColumnExpr("@@SESSION.wait_timeout").Scan(ctx, &seconds); err != nil || seconds != 90 {
+				t.Errorf("the server waits for %d s, %v; want 90", seconds, err)
+			}
+			if _, err := tx.NewUpdate().Model((*thing)(nil)).Set("n = 100").Where("id = ?", "a").Exec(ctx); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "SET SESSION wait_timeout = 1"); err != nil {
+				return err
+			}
+			return addOne(ctx, db, "a") // by another connection, while this one says nothing
+		})
+		if n := read(t, db, "a").N; n != 1 || !errors.Is(err, database.ErrUnknown) {
+			t.Errorf("n = %d and %v, want 1 and %v", n, err, database.ErrUnknown)
+		}
+	}, things)
+}
+
+// The lock of a migration outlasts statements that take longer than the server waits for others.
+func TestAMigrationIsWaitedFor(t *testing.T) {
+	sets := fstest.MapFS{
+		"sqlite/00001_x.sql": {Data: []byte(up + "CREATE TABLE waits (seconds BIGINT NOT NULL);\nINSERT INTO waits VALUES (28800);")},
+		"mysql/00001_x.sql":  {Data: []byte(up + "CREATE TABLE waits (seconds BIGINT NOT NULL);\nINSERT INTO waits SELECT @@SESSION.wait_timeout;")},
+	}
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		if err := db.Migrate(t.Context(), sets, "waits"); err != nil {
+			t.Fatal(err)
+		}
+		var seconds int
+		if err := db.NewSelect().Table("waits").Column("seconds").Scan(t.Context(), &seconds); err != nil || seconds != 28800 {
+			t.Errorf("got %d s, %v; want the server's own 28800", seconds, err)
+		}
+	})
 }
 
 // A connection that is lost while rows are read is a refusal too, not half a list.
