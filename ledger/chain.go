@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+
+	"github.com/uptrace/bun"
 )
 
 // ChainHolds is what is reported with the number of a seal.
@@ -111,12 +113,16 @@ func (v *chainCheck) content(ctx context.Context, seq int64) (*content, error) {
 func (v *chainCheck) strays(ctx context.Context) error {
 	var batches []batchRow
 	err := v.chain.ledger.db.NewSelect().Model(&batches).Join("LEFT JOIN seals AS s ON s.seq = batch_row.seal").
-		Where("batch_row.seal IS NOT NULL").Where("s.seq IS NULL").Order("batch_row.seal").Limit(checkBatch).Scan(ctx)
+		Where("batch_row.seal IS NOT NULL").
+		WhereGroup(" AND ", func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.Where("s.seq IS NULL").WhereOr("batch_row.seal < 1") // the chain begins at 1, whatever rows there are
+		}).
+		Order("batch_row.seal").Limit(checkBatch).Scan(ctx)
 	if err != nil {
 		return fmt.Errorf("look for batches without their seal: %w", err)
 	}
 	for _, b := range batches {
-		v.wrong(b.Seal, "it is missing, but batch %d belongs to it", b.ID)
+		v.wrong(b.Seal, "it is not in the chain, but batch %d belongs to it", b.ID)
 	}
 	return nil
 }

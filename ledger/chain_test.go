@@ -162,7 +162,7 @@ func tamper(r *rand.Rand, all everything, head Head) change {
 	}
 	here := fmt.Sprintf("seal %d", sealOf[one.Batch])
 	first := fmt.Sprintf("seal %d", min(sealOf[one.Batch], sealOf[other.Batch]))
-	switch r.IntN(8) {
+	switch r.IntN(9) {
 	case 0, 1:
 		column := sealedColumns[r.IntN(len(sealedColumns))]
 		want := here
@@ -191,6 +191,22 @@ func tamper(r *rand.Rand, all everything, head Head) change {
 		return change{"cut off", both(
 			remove[transferRow]("batch IN (SELECT id FROM batches WHERE seal >= ?)", cut),
 			remove[batchRow]("seal >= ?", cut), remove[sealRow]("seq >= ?", cut)), fmt.Sprintf("seal %d", cut)}
+	case 7:
+		before := -r.Int64N(2)
+		return change{"hidden before the first seal", func(ctx context.Context, tx bun.Tx) error {
+			fresh := batchRow{Size: 1, At: one.At}
+			if _, err := tx.NewInsert().Model(&fresh).Exec(ctx); err != nil {
+				return err
+			}
+			row := transferRow{ID: "new", Kind: Move, Debit: "world", Credit: "escrow", Unit: cny, Amount: 7, At: one.At, Batch: fresh.ID}
+			if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
+				return err
+			}
+			if _, err := tx.NewInsert().Model(&sealRow{Seq: before, Digest: []byte{1}, KeyID: "x", MAC: []byte{1}, At: one.At}).Exec(ctx); err != nil {
+				return err
+			}
+			return set[batchRow]("seal", before, "id = ?", fresh.ID)(ctx, tx)
+		}, fmt.Sprintf("seal %d", before)}
 	}
 	return changeSeal(r, all.seals[sealOf[one.Batch]-1], all.seals[sealOf[other.Batch]-1])
 }
