@@ -104,7 +104,7 @@ func openMySQL(ctx context.Context, text string) (*DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		return sql.OpenDB(connector), nil
+		return sql.OpenDB(refusingConnector{connector}), nil
 	}
 	return db, nil
 }

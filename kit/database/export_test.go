@@ -1,5 +1,10 @@
 package database
 
+import "database/sql/driver"
+
+// Refusing is c as the pools of a server use it.
+func Refusing(c driver.Connector) driver.Connector { return refusingConnector{c} }
+
 // TimePasses makes it longer ago that a write found no space, by as long as that counts.
 func (db *DB) TimePasses() {
 	if at := db.full.Load(); at != nil {

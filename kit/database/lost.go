@@ -14,6 +14,11 @@ type refusingConnector struct{ driver.Connector }
 
 func (c refusingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		// The dial's own time was over, since packets are swallowed. Only its text is kept, or
+		// it would pass for a caller's who has no time left.
+		return nil, ErrUnavailable.Because(errors.New(err.Error()))
+	}
 	if err != nil {
 		return nil, refusal(err)
 	}

@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -56,6 +58,28 @@ func TestAServerThatIsKilledAndComesBack(t *testing.T) {
 		if n := read(t, db, "a").N; n != round+1 {
 			t.Errorf("n = %d, want %d", n, round+1)
 		}
+	}
+}
+
+// swallowing dials a host that answers nothing, with as little patience.
+type swallowing struct{ driver.Connector }
+
+func (swallowing) Connect(ctx context.Context) (driver.Conn, error) {
+	_, err := (&net.Dialer{Timeout: time.Nanosecond}).DialContext(ctx, "tcp", "127.0.0.1:1")
+	return nil, err
+}
+
+// A host that swallows packets is away like one that refuses them, as long as the caller has time.
+func TestAHostThatSwallowsPacketsIsAway(t *testing.T) {
+	_, err := database.Refusing(swallowing{}).Connect(t.Context())
+	if !errors.Is(err, database.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want %v", err, database.ErrUnavailable)
+	}
+	over, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	_, err = database.Refusing(swallowing{}).Connect(over)
+	if errors.Is(err, database.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("out of time: got %v, want %v", err, context.DeadlineExceeded)
 	}
 }
 
