@@ -97,6 +97,39 @@ func TestBothDatabasesAgree(t *testing.T) {
 	}, things)
 }
 
+// Time that is over before COMMIT, or before another statement, is busy: nothing has happened.
+func TestOutOfTimeIsBusy(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		insertA := func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewInsert().Model(&thing{ID: "a"}).Exec(context.WithoutCancel(ctx))
+			return err
+		}
+		for what, last := range map[string]func(context.Context, bun.Tx) error{
+			"COMMIT":      func(context.Context, bun.Tx) error { return nil },
+			"a statement": insertA,
+		} {
+			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			err := db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+				if err := insertA(ctx, tx); err != nil {
+					return err
+				}
+				for { // until the transaction is taken back
+					if _, err := tx.ExecContext(context.WithoutCancel(ctx), "SELECT 1"); err != nil {
+						return last(ctx, tx)
+					}
+				}
+			})
+			cancel()
+			if !errors.Is(err, database.ErrBusy) {
+				t.Errorf("before %s: got %v, want %v", what, err, database.ErrBusy)
+			}
+		}
+		if n, err := db.NewSelect().Model((*thing)(nil)).Count(t.Context()); err != nil || n != 0 {
+			t.Errorf("%d rows, %v; want none", n, err)
+		}
+	}, things)
+}
+
 // Two transactions that lock in opposite order both come through.
 func TestDeadlocksAreTriedAgain(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {

@@ -67,10 +67,15 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) e
 	}
 	defer tx.Rollback() // also when fn panics; without effect after a commit
 
-	if err := fn(ctx, tx); err != nil {
-		return false, err
+	err = fn(ctx, tx)
+	if err == nil {
+		committing, err = true, tx.Commit()
 	}
-	return true, tx.Commit()
+	// When ctx ends the transaction is taken back, and from then on has nothing else to say.
+	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return committing, err
 }
 
 // Snapshot runs fn in a transaction that only reads and sees the database as it
