@@ -28,7 +28,6 @@ type batch struct {
 // done of the groups already is not read: see lookUp.
 func (l *Ledger) load(ctx context.Context, tx bun.Tx, groups []Group) (*batch, error) {
 	b := &batch{
-		at:      database.At(l.now()),
 		done:    map[TransferID]*transferRow{},
 		ended:   map[TransferID]bool{},
 		touched: map[AccountID]struct{}{},
@@ -50,6 +49,7 @@ func (l *Ledger) load(ctx context.Context, tx bun.Tx, groups []Group) (*batch, e
 	}
 	delete(accounts, "")
 	b.accounts, err = lockAccounts(ctx, tx, slices.Sorted(maps.Keys(accounts)))
+	b.at = database.At(l.now()) // under the locks, so that an account's times are in the order of its numbers
 	return b, err
 }
 

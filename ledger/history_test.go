@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,6 +55,35 @@ func TestHistory(t *testing.T) {
 		for _, id := range []AccountID{"world", "nobody"} {
 			if _, err := l.Period(t.Context(), id, start, now); !errors.Is(err, ErrNoAccount) {
 				t.Errorf("%s: %v", id, err)
+			}
+		}
+	}, Migrate)
+}
+
+// The times of an account's transfers are in the order of their numbers, however many replicas
+// write them: statements of a period go by that.
+func TestTimesAreInTheOrderOfNumbers(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		open(t, New(db, time.Now), Account{ID: "world", Unit: cny, Kind: Open}, Account{ID: "a", Unit: cny, Kind: Guarded})
+		var replicas sync.WaitGroup
+		for k := range 8 {
+			l := New(db, time.Now)
+			replicas.Go(func() {
+				for i := range 20 {
+					if err := l.Post(t.Context(), Group{move(fmt.Sprint(k, "-", i), "world", "a", 1)}); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		replicas.Wait()
+		var rows []transferRow
+		if err := db.NewSelect().Model(&rows).Order("credit_seq").Scan(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range len(rows) - 1 {
+			if early := rows[i].At.Sub(rows[i+1].At.Time); early > 0 {
+				t.Errorf("number %d has a time %v before that of number %d", i+2, early, i+1)
 			}
 		}
 	}, Migrate)
