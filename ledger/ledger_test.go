@@ -271,6 +271,37 @@ func TestStatement(t *testing.T) {
 	})
 }
 
+// Whatever is committed while the first page of a statement is read, no number is missing there.
+func TestAStatementHasNoGaps(t *testing.T) {
+	each(t, func(t *testing.T, l *Ledger) {
+		must(t, l, move("1", "world", "a", 100))
+		var ended atomic.Bool
+		var writer sync.WaitGroup
+		writer.Go(func() {
+			defer ended.Store(true)
+			for i := range 200 {
+				err := l.Post(t.Context(), Group{move(fmt.Sprint("out", i), "a", "b", 1), move(fmt.Sprint("in", i), "b", "a", 1)})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		for !ended.Load() {
+			entries, _, err := l.Entries(t.Context(), "a", database.Page{Limit: 5})
+			if err != nil {
+				t.Error(err)
+				break
+			}
+			for i := range len(entries) - 1 {
+				if entries[i+1].Seq != entries[i].Seq-1 {
+					t.Errorf("number %d is followed by %d", entries[i].Seq, entries[i+1].Seq)
+				}
+			}
+		}
+		writer.Wait()
+	})
+}
+
 // Fifty draw on an account that suffices for twenty.
 func TestAnAccountIsNotOverdrawn(t *testing.T) {
 	each(t, func(t *testing.T, l *Ledger) {

@@ -144,18 +144,23 @@ func (l *Ledger) Entries(ctx context.Context, id AccountID, p database.Page) (en
 	if err != nil {
 		return nil, "", err
 	}
+	if !more {
+		// Both sides are read up to here: a commit between the two would leave a gap otherwise.
+		found, err := readAccounts(ctx, l.db.NewSelect(), []AccountID{id})
+		if err != nil || found[id] == nil {
+			return nil, "", err
+		}
+		before = found[id].Version + 1
+	}
 	sides := make([][]Entry, 2)
 	for i, side := range []string{"debit", "credit"} {
 		var rows []transferRow
 		seq := bun.Ident(side + "_seq")
 		q := l.db.NewSelect().Model(&rows).
 			Where("? = ?", bun.Ident(side), id).
-			Where("? IS NOT NULL", seq).
+			Where("? < ?", seq, before).
 			OrderExpr("? DESC", seq).
 			Limit(int64(p.Size() + 1))
-		if more {
-			q = q.Where("? < ?", seq, before)
-		}
 		if err := q.Scan(ctx); err != nil {
 			return nil, "", fmt.Errorf("read entries of %s: %w", id, err)
 		}
