@@ -19,16 +19,7 @@ type Balance struct {
 
 // Balance is that of one account, or ErrNoAccount.
 func (l *Ledger) Balance(ctx context.Context, id AccountID) (Balance, error) {
-	return balance(ctx, l.db.NewSelect, id)
-}
-
-// BalanceIn is Balance as a transaction sees it.
-func (l *Ledger) BalanceIn(ctx context.Context, tx bun.Tx, id AccountID) (Balance, error) {
-	return balance(ctx, tx.NewSelect, id)
-}
-
-func balance(ctx context.Context, query func() *bun.SelectQuery, id AccountID) (Balance, error) {
-	found, err := balances(ctx, query, []AccountID{id})
+	found, err := l.Balances(ctx, id)
 	if err != nil {
 		return Balance{}, err
 	}
@@ -105,18 +96,9 @@ func openSums(ctx context.Context, query func() *bun.SelectQuery, open []Account
 	return sums, nil
 }
 
-// Transfers are those among ids that were done.
-func (l *Ledger) Transfers(ctx context.Context, ids ...TransferID) (map[TransferID]Transfer, error) {
-	return transfers(ctx, l.db.NewSelect(), ids)
-}
-
-// TransfersIn is Transfers as a transaction sees them.
+// TransfersIn are those among ids that were done, as a transaction sees them.
 func (l *Ledger) TransfersIn(ctx context.Context, tx bun.Tx, ids ...TransferID) (map[TransferID]Transfer, error) {
-	return transfers(ctx, tx.NewSelect(), ids)
-}
-
-func transfers(ctx context.Context, q *bun.SelectQuery, ids []TransferID) (map[TransferID]Transfer, error) {
-	rows, err := readTransfers(ctx, q, "id", ids)
+	rows, err := readTransfers(ctx, tx.NewSelect(), "id", ids)
 	if err != nil {
 		return nil, err
 	}
