@@ -157,13 +157,11 @@ const postTries = 3
 // Post does a group together with those of others that wait at the same time; it is on
 // disk when Post returns. A refusal is the error.
 func (l *Ledger) Post(ctx context.Context, g Group) error {
-	var refusal, err error
-	for range postTries {
-		refusal, err = l.posts.Do(ctx, g)
+	refusal, err := l.posts.Do(ctx, g)
+	for try := 1; try < postTries && errors.Is(err, database.ErrUnknown); try++ {
 		// Whatever became of the commit: sending it again finds it done.
-		if !errors.Is(err, database.ErrUnknown) {
-			break
-		}
+		refusal, err = l.posts.Do(ctx, g)
+		err = database.Afterwards(err)
 	}
 	return errors.Join(err, refusal)
 }

@@ -15,6 +15,7 @@ import (
 
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
+	"jishi/kit/fault"
 	"jishi/kit/linktest"
 )
 
@@ -54,6 +55,26 @@ func TestBankUnderFaults(t *testing.T) {
 			t.Logf("faults: %v", way.Counts())
 		})
 	}
+}
+
+// A transfer whose COMMIT had no answer is unknown, also where the database is away when it is
+// sent again.
+func TestTheDatabaseGoesAwayInACommit(t *testing.T) {
+	address := dbtest.MariaDB(t)
+	l := New(dbtest.Open(t, address, Migrate), time.Now)
+	openBank(t, l)
+	way := dbtest.NewFaulty(t, address, 0, 0)
+	through := New(dbtest.Open(t, way.URL), time.Now)
+	for _, how := range []dbtest.Leave{dbtest.NotDone, dbtest.Unheard} {
+		way.GoAway(1, how)
+		g := Group{move(string(how), purse(0), purse(1), 1)}
+		if err := through.Post(t.Context(), g); fault.Of(err).Kind != fault.Unknown {
+			t.Errorf("%s: got %v, want %v", how, err, database.ErrUnknown)
+		}
+		way.Return()
+		must(t, through, g...)
+	}
+	want(t, l, purse(1), purseStart+2, 0)
 }
 
 // A deadlock takes the whole transaction back, also while the ledger puts right that an id was in

@@ -34,7 +34,7 @@ func (s *Service) Capture(ctx context.Context, caller Caller, payment PaymentID,
 			return Payment{}, err
 		}
 		if row, shares, err = s.payment(ctx, s.db.NewSelect, payment); err != nil {
-			return Payment{}, err
+			return Payment{}, database.Afterwards(err)
 		}
 	}
 	switch {

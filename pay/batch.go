@@ -30,17 +30,24 @@ type charged struct {
 	row    paymentRow
 	err    error // ErrNoWallet and ErrInsufficient: the payment is open
 	before bool  // the order had a payment already
+	maybe  bool  // of this charge, whose commit had no answer
 	again  bool  // it met another charge for its order in its batch, and comes after that
 }
 
 // charge has one written, together with those of others.
 func (s *Service) charge(ctx context.Context, c charging) (charged, error) {
+	maybe := false
 	for {
 		got, err := s.charges.Do(ctx, c)
 		// Whatever became of the commit: asking again finds the payment.
-		if !errors.Is(err, database.ErrUnknown) && (err != nil || !got.again) {
+		unknown := errors.Is(err, database.ErrUnknown)
+		if !unknown && (err != nil || !got.again) {
+			if got.maybe = maybe; maybe {
+				err = database.Afterwards(err)
+			}
 			return got, err
 		}
+		maybe = maybe || unknown
 		if ctx.Err() != nil {
 			return got, errors.Join(err, ctx.Err())
 		}

@@ -44,7 +44,11 @@ func (s *Service) Charge(ctx context.Context, caller Caller, in NewPayment) (Pay
 		return Payment{}, fmt.Errorf("charge for order %s: %w", in.Order, err)
 	}
 	if got.before {
-		return s.chargeAgain(ctx, row, in)
+		p, err := s.chargeAgain(ctx, row, in)
+		if got.maybe {
+			err = database.Afterwards(err)
+		}
+		return p, err
 	}
 	if got.err != nil {
 		return Payment{}, got.err
@@ -185,7 +189,7 @@ func (s *Service) capture(ctx context.Context, row paymentRow, shares []Share, w
 		}
 		s.jobs.Wake()
 		if row, shares, err = s.payment(ctx, s.db.NewSelect, row.ID); err != nil {
-			return Payment{}, err
+			return Payment{}, database.Afterwards(err)
 		}
 	}
 	switch row.State {

@@ -265,7 +265,8 @@ func (s *Service) readPayment(ctx context.Context, q *bun.SelectQuery) (paymentR
 	if err := s.expire(ctx, row.ID); err != nil {
 		return paymentRow{}, nil, err
 	}
-	return s.payment(ctx, s.db.NewSelect, row.ID)
+	row, shares, err = s.payment(ctx, s.db.NewSelect, row.ID)
+	return row, shares, database.Afterwards(err)
 }
 
 // payment is one as it stands.

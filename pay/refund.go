@@ -116,20 +116,29 @@ var errMoved = errors.New("the share changed at the same time")
 // under it, do does it. Of the same ones at the same time one does it, and the others
 // find it, also where it left too little for them to do it again.
 func byReference[T any](find func() (*T, error), do func() error) (*T, error) {
+	maybe := false // it was done, or its commit had no answer
+	look := func() (*T, error) {
+		found, err := find()
+		if maybe {
+			err = database.Afterwards(err)
+		}
+		return found, err
+	}
 	for range attempts {
-		if found, err := find(); found != nil || err != nil {
+		if found, err := look(); found != nil || err != nil {
 			return found, err
 		}
 		err := do()
+		maybe = err == nil || errors.Is(err, database.ErrUnknown)
 		if err == nil || errors.Is(err, errMoved) || database.Taken(err) {
 			continue
 		}
-		if found, lookErr := find(); found != nil || lookErr != nil {
+		if found, lookErr := look(); found != nil || lookErr != nil {
 			return found, lookErr
 		}
 		return nil, err
 	}
-	if found, err := find(); found != nil || err != nil {
+	if found, err := look(); found != nil || err != nil {
 		return found, err
 	}
 	return nil, database.ErrBusy

@@ -83,7 +83,7 @@ func (s *Service) Close(ctx context.Context, caller Caller, payment PaymentID) (
 	s.jobs.Wake()
 	row, shares, err := s.payment(ctx, s.db.NewSelect, payment)
 	if err != nil {
-		return Payment{}, err
+		return Payment{}, database.Afterwards(err)
 	}
 	return s.paymentOf(row, shares), nil
 }

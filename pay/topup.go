@@ -92,7 +92,8 @@ func (s *Service) TopUp(ctx context.Context, user authclient.UserID, in NewTopUp
 	if err != nil {
 		return TopUp{}, err
 	}
-	return s.collect(ctx, TopUpID(first))
+	t, err := s.collect(ctx, TopUpID(first))
+	return t, database.Afterwards(err)
 }
 
 // OwnTopUp is a top-up of one of the user's wallets, or ErrNoTopUp.
@@ -217,7 +218,7 @@ func (s *Service) Confirm(ctx context.Context, topUp TopUpID, r Receipt) (TopUp,
 		return TopUp{}, fmt.Errorf("confirm top-up %s: %w", topUp, err)
 	}
 	if row, err = s.topUp(ctx, topUp); err != nil {
-		return TopUp{}, err
+		return TopUp{}, database.Afterwards(err)
 	}
 	if row.Reference != r.Reference {
 		return TopUp{}, fmt.Errorf("confirm top-up %s with %s: it came as %s: %w", topUp, r.Reference, row.Reference, errReceipt)

@@ -87,10 +87,11 @@ func (s *Service) OpenWallet(ctx context.Context, user authclient.UserID, in New
 	first, second, _ := strings.Cut(ids, " ")
 	if second != "" {
 		if _, err := s.collect(ctx, TopUpID(second)); err != nil {
-			return Wallet{}, err
+			return Wallet{}, database.Afterwards(err)
 		}
 	}
-	return s.Wallet(ctx, user, WalletID(first))
+	w, err := s.Wallet(ctx, user, WalletID(first))
+	return w, database.Afterwards(err)
 }
 
 // checkNewWallet gives everything that is wrong at once.
@@ -192,7 +193,8 @@ func (s *Service) ChangeWallet(ctx context.Context, user authclient.UserID, wall
 	if err != nil {
 		return Wallet{}, err
 	}
-	return s.Wallet(ctx, user, wallet)
+	w, err := s.Wallet(ctx, user, wallet)
+	return w, database.Afterwards(err)
 }
 
 func changeWallet(ctx context.Context, tx bun.Tx, user authclient.UserID, wallet WalletID, set, value string) error {

@@ -103,7 +103,8 @@ func (s *Service) CreateWebhook(ctx context.Context, caller Caller, address, key
 	if err != nil {
 		return Webhook{}, err
 	}
-	return s.withSecret(ctx, caller, WebhookID(first))
+	w, err := s.withSecret(ctx, caller, WebhookID(first))
+	return w, database.Afterwards(err)
 }
 
 // webhookAddress tells whether an address may be that of a webhook. Where it leads is
@@ -211,7 +212,8 @@ func (s *Service) RotateWebhook(ctx context.Context, caller Caller, webhook Webh
 	if err != nil {
 		return Webhook{}, err
 	}
-	return s.withSecret(ctx, caller, webhook)
+	w, err := s.withSecret(ctx, caller, webhook)
+	return w, database.Afterwards(err)
 }
 
 // signers are the secrets that sign now, the newest first.

@@ -146,6 +146,15 @@ func refusal(err error) error {
 	}
 }
 
+// Afterwards is the error of what comes after a change that was made, or may have been: a
+// refusal which says that nothing has changed would not be true any more.
+func Afterwards(err error) error {
+	if err != nil && fault.Of(err).Kind == fault.Busy {
+		return ErrUnknown.Because(err)
+	}
+	return err
+}
+
 // Taken tells whether a statement failed because a unique key is in use, that of
 // [Once] among them. The transaction goes on; only that statement had no effect.
 func Taken(err error) bool { return troubleOf(err) == taken || errors.Is(err, ErrUsed) }

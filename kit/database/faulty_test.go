@@ -11,6 +11,7 @@ import (
 
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
+	"jishi/kit/fault"
 )
 
 // Under every fault that a server can answer with, what is acknowledged is done once, what
@@ -63,5 +64,31 @@ func TestNoFaultIsTakenForAnother(t *testing.T) {
 	}
 	if seen[true] == 0 || seen[false] == 0 {
 		t.Error("the two kinds of unknown were not both seen")
+	}
+}
+
+// Where the database stays away that was lost in COMMIT, what became of a key can't be looked
+// up: it is unknown, not refused.
+func TestTheDatabaseGoesAwayWithAKey(t *testing.T) {
+	address := dbtest.MariaDB(t)
+	dbtest.Open(t, address, things)
+	way := dbtest.NewFaulty(t, address, 0, 0)
+	db := dbtest.Open(t, way.URL)
+	for _, how := range []dbtest.Leave{dbtest.NotDone, dbtest.Unheard} {
+		ask := func() error {
+			_, err := db.InTxOnce(t.Context(), database.Use{Scope: "test", Key: string(how)}, string(how), func(ctx context.Context, tx bun.Tx) error {
+				_, err := tx.NewInsert().Model(&thing{ID: string(how)}).Exec(ctx)
+				return err
+			})
+			return err
+		}
+		way.GoAway(1, how)
+		if err := ask(); fault.Of(err).Kind != fault.Unknown {
+			t.Errorf("%s: got %v, want %v", how, err, database.ErrUnknown)
+		}
+		way.Return()
+		if err := ask(); err != nil {
+			t.Errorf("%s, again: %v", how, err)
+		}
 	}
 }

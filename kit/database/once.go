@@ -195,7 +195,7 @@ func (db *DB) InTxOnce(ctx context.Context, u Use, result string, write func(con
 	// Somebody was first, or the reply to our own commit got lost: look.
 	first, used, lookErr := db.Used(ctx, u.Scope, u.Key, hash)
 	if lookErr != nil {
-		return "", lookErr
+		return "", Afterwards(lookErr)
 	}
 	if !used {
 		return "", err

@@ -29,6 +29,9 @@ type Faulty struct {
 	rand   *rand.Rand     // guarded by mu
 	counts map[string]int // guarded by mu; faults by name
 	next   string         // guarded by mu; see Deadlock
+	last   int            // guarded by mu; see GoAway: COMMITs until then, 0 for never
+	how    Leave          // guarded by mu
+	away   bool           // guarded by mu
 }
 
 // NewFaulty is a way to the database at url; rate is the part of statements that fail.
@@ -70,6 +73,50 @@ func (f *Faulty) Deadlock(statement string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.next = statement
+}
+
+// Leave is what becomes of the COMMIT with which a database goes away.
+type Leave string
+
+// The ways to leave.
+const (
+	NotDone  Leave = "not done"
+	Unheard  Leave = "done, and not answered"
+	Answered Leave = "done and answered"
+)
+
+// GoAway has the database be away from the nth COMMIT on, whatever comes, until Return.
+func (f *Faulty) GoAway(n int, how Leave) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last, f.how = n, how
+}
+
+// Return brings the database back, and tells whether it was away.
+func (f *Faulty) Return() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	was := f.away
+	f.last, f.away = 0, false
+	return was
+}
+
+func (f *Faulty) isAway() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.away
+}
+
+// leave tells whether the database goes away with this statement.
+func (f *Faulty) leave(statement []byte) (how Leave, now bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.last == 0 || string(statement) != "COMMIT" {
+		return "", false
+	}
+	f.last--
+	f.away = f.last == 0
+	return f.how, f.away
 }
 
 // Counts are the faults so far, by their names.
@@ -160,6 +207,9 @@ const query = 3
 
 func (f *Faulty) serve(client net.Conn) {
 	defer client.Close()
+	if f.isAway() {
+		return
+	}
 	server, err := net.Dial("tcp", f.server)
 	if err != nil {
 		return
@@ -191,10 +241,16 @@ func (f *Faulty) serve(client net.Conn) {
 	defer server.Close()
 	for {
 		packet, err := readPacket(client)
-		if err != nil {
+		if err != nil || f.isAway() {
 			return
 		}
 		if len(packet) > 5 && packet[4] == query {
+			switch how, now := f.leave(packet[5:]); {
+			case now && how == NotDone:
+				return
+			case now && how == Unheard:
+				replace.Store(&fault{name: "lost in COMMIT, but done", deliver: true})
+			}
 			if what := f.draw(packet[5:]); what != nil {
 				if what.code == 0 && !what.deliver {
 					return
