@@ -10,6 +10,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/database"
 	"jishi/shop/shopclient"
 )
 
@@ -70,7 +71,8 @@ func (s *Service) then(ctx context.Context, who authclient.UserID, oid OrderID, 
 	if err != nil {
 		return Detail{}, err
 	}
-	return s.See(ctx, who, oid)
+	d, err := s.See(ctx, who, oid)
+	return d, database.Afterwards(err)
 }
 
 func (s *Service) seesAll(who authclient.UserID, o Order) bool {

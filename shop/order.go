@@ -154,7 +154,8 @@ func (s *Service) place(ctx context.Context, buyer Person, in NewOrder, key stri
 		return Order{}, err
 	}
 	if got.first != "" {
-		return s.order(ctx, got.first)
+		o, err := s.order(ctx, got.first)
+		return o, database.Afterwards(err)
 	}
 	return got.order, nil
 }

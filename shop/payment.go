@@ -9,6 +9,7 @@ import (
 
 	"jishi/auth/authclient"
 	"jishi/kit/crash"
+	"jishi/kit/database"
 	"jishi/kit/money"
 	"jishi/pay/payclient"
 	"jishi/shop/shopclient"
@@ -53,7 +54,7 @@ func (s *Service) pay(ctx context.Context, o Order, wallet string) (Order, error
 	}
 	paid, err := s.conclude(ctx, o, p)
 	if err != nil {
-		return o, err // the money is taken, so the order will be paid: the job sees to it
+		return o, database.Afterwards(err) // the money is taken, so the order will be paid: the job sees to it
 	}
 	return paid, nil
 }

@@ -111,7 +111,8 @@ func (s *Service) AddProduct(ctx context.Context, seller Person, in NewProduct, 
 	if err != nil {
 		return Product{}, err
 	}
-	return s.Product(ctx, ProductID(got))
+	p, err = s.Product(ctx, ProductID(got))
+	return p, database.Afterwards(err)
 }
 
 // ProductChange is what a seller changes; nil stays as it is.
@@ -188,7 +189,8 @@ func (s *Service) ChangeProduct(ctx context.Context, seller authclient.UserID, p
 	if err != nil {
 		return Product{}, err
 	}
-	return s.Product(ctx, pid)
+	p, err = s.Product(ctx, pid)
+	return p, database.Afterwards(err)
 }
 
 // TakeDown ends the sale of a product. Orders that were placed go on.

@@ -135,7 +135,7 @@ func (s *Service) AskRefund(ctx context.Context, buyer authclient.UserID, sid Sh
 		return RefundDetail{}, s.whyNotRefund(ctx, sid, r.Amount, err)
 	}
 	r, sh, err = s.refund(ctx, RefundID(rid))
-	return s.refundDetail(buyer, r, sh), err
+	return s.refundDetail(buyer, r, sh), database.Afterwards(err)
 }
 
 // newRefund makes a refund out of what is asked for.

@@ -3,6 +3,7 @@ package shopapi
 import (
 	"context"
 
+	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/web"
 	"jishi/shop"
@@ -57,7 +58,8 @@ func (a *api) addCartItem(ctx context.Context, in *newCartItem) (*cartReply, err
 	if err := a.shop.AddToCart(ctx, me.ID, shop.ProductID(in.Body.Product), in.Body.Quantity, seen, in.Key); err != nil {
 		return nil, err
 	}
-	return a.cart(ctx, nil)
+	cart, err := a.cart(ctx, nil)
+	return cart, database.Afterwards(err)
 }
 
 func (a *api) setCartItem(ctx context.Context, in *cartChange) (*cartReply, error) {
@@ -72,7 +74,8 @@ func (a *api) setCartItem(ctx context.Context, in *cartChange) (*cartReply, erro
 	if err := a.shop.SetCartQuantity(ctx, me.ID, shop.ProductID(in.ID), in.Body.Quantity, seen); err != nil {
 		return nil, err
 	}
-	return a.cart(ctx, nil)
+	cart, err := a.cart(ctx, nil)
+	return cart, database.Afterwards(err)
 }
 
 func (a *api) removeCartItem(ctx context.Context, in *productID) (*struct{}, error) {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/locale"
 	"jishi/kit/web"
@@ -209,7 +210,7 @@ func (p *pages) checkout(w http.ResponseWriter, r *http.Request) error {
 		return p.showCart(w, r, err)
 	}
 	if _, err := p.countCart(w, r); err != nil {
-		return err
+		return database.Afterwards(err)
 	}
 	return p.placed(w, r, o, err)
 }
