@@ -1,11 +1,14 @@
 package shop
 
 import (
+	"context"
 	"maps"
 	"testing"
 
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
+	"jishi/pay/payclient"
+	"jishi/shop/shoptest"
 )
 
 // changing are the shop's calls that change something. Each makes ready what it needs, in a
@@ -72,6 +75,44 @@ var changing = map[string]func(t *testing.T, m *market) func(m *market) error{
 			return second(m.ChangeProduct(t.Context(), ann.ID, p.ID, ProductChange{Price: &price}))
 		}
 	},
+}
+
+// leaving is a pay after whose Close something happens.
+type leaving struct {
+	*shoptest.Pay
+	then func()
+}
+
+func (l leaving) Close(ctx context.Context, order string) (payclient.Payment, error) {
+	defer l.then()
+	return l.Pay.Close(ctx, order)
+}
+
+// An order whose payment was closed is not as it was, also where the shop couldn't write that
+// down.
+func TestTheDatabaseGoesAwayWhenAnOrderIsCanceled(t *testing.T) {
+	address := dbtest.MariaDB(t)
+	sound := newMarket(t, dbtest.Open(t, address, Migrate))
+	way := dbtest.NewFaulty(t, address, 0, 0)
+	through := newReplica(t, dbtest.Open(t, way.URL), sound.pay)
+	leave := map[string]func(){
+		"in the commit, not done": func() { way.GoAway(1, dbtest.NotDone) },
+		"in the commit, but done": func() { way.GoAway(1, dbtest.Unheard) },
+		"before the commit":       func() { way.GoAway(0, dbtest.NotDone) },
+	}
+	for how, leave := range leave {
+		o := sound.pending(sound.product(5), 1)
+		through.payments = leaving{sound.pay, leave}
+		if _, err := through.Cancel(t.Context(), bob.ID, o.ID); err == nil || fault.Of(err).Kind != fault.Unknown {
+			t.Errorf("%s: %v", how, err)
+		}
+		way.Return()
+		through.payments = sound.pay
+		if now, err := through.Cancel(t.Context(), bob.ID, o.ID); err != nil || now.State != Canceled {
+			t.Errorf("%s: again: %s, %v", how, now.State, err)
+		}
+	}
+	sound.check()
 }
 
 // refused is a refund that Bob has asked for and Ann has refused.

@@ -232,7 +232,8 @@ func (s *Service) finish(ctx context.Context, o Order, to State) (Order, error) 
 		return Order{}, err
 	}
 	if err != nil || errors.Is(got.err, shopclient.ErrWrongState) {
-		return s.order(ctx, o.ID)
+		now, lookErr := s.order(ctx, o.ID)
+		return now, database.Afterwards(lookErr)
 	}
 	return got.order, got.err
 }

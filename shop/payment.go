@@ -136,7 +136,8 @@ func (s *Service) close(ctx context.Context, o Order) (Order, error) {
 	if err != nil {
 		return o, fmt.Errorf("close the payment of order %s: %w", o.ID, err)
 	}
-	return s.conclude(ctx, o, p)
+	now, err := s.conclude(ctx, o, p)
+	return now, database.Afterwards(err)
 }
 
 // conclude brings a pending order to where pay says that its payment is.

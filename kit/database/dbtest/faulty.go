@@ -85,11 +85,12 @@ const (
 	Answered Leave = "done and answered"
 )
 
-// GoAway has the database be away from the nth COMMIT on, whatever comes, until Return.
+// GoAway has the database be away from the nth COMMIT on, or with 0 from now on, whatever
+// comes, until Return.
 func (f *Faulty) GoAway(n int, how Leave) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.last, f.how = n, how
+	f.last, f.how, f.away = n, how, n == 0
 }
 
 // Return brings the database back, and tells whether it was away.
