@@ -184,8 +184,9 @@ func (s *Service) Payment(ctx context.Context, caller Caller, payment PaymentID)
 	return s.paymentOf(row, shares), nil
 }
 
-// PaymentOf is the payment for an order: the merchant's own, or the user's. It is how a
-// merchant learns what became of a call whose answer it didn't get.
+// PaymentOf is the payment for an order: the merchant's own, or the user's, also at another
+// merchant if there is none at this one. It is how a merchant learns what became of a call
+// whose answer it didn't get.
 func (s *Service) PaymentOf(ctx context.Context, caller Caller, order string) (Payment, error) {
 	var row paymentRow
 	var shares []Share
@@ -193,7 +194,8 @@ func (s *Service) PaymentOf(ctx context.Context, caller Caller, order string) (P
 	if caller.User == "" {
 		row, shares, err = s.byOrder(ctx, caller.Merchant, order)
 	} else {
-		row, shares, err = s.readPayment(ctx, s.db.NewSelect().Where("order_id = ?", order).Where("payer = ?", caller.User))
+		row, shares, err = s.readPayment(ctx, s.db.NewSelect().
+			Where("order_id = ?", order).Where("payer = ?", caller.User).OrderExpr("merchant = ? DESC, id DESC", caller.Merchant))
 	}
 	if err != nil {
 		return Payment{}, err

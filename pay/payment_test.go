@@ -342,8 +342,34 @@ func TestWhoMaySeeAPayment(t *testing.T) {
 		if _, err := b.CloseOrder(t.Context(), shop(bob), "ord_1"); !errors.Is(err, payclient.ErrNoPayment) {
 			t.Errorf("bob closes by order: %v", err)
 		}
-		if p, err := b.CloseOrder(t.Context(), pay.Caller{User: alice, Merchant: "cli"}, "ord_1"); err != nil || p.State != payclient.Closed {
+		if p, err := b.Close(t.Context(), pay.Caller{User: alice, Merchant: "cli"}, id); err != nil || p.State != payclient.Closed {
 			t.Errorf("the payer closes: %+v, %v", p, err)
+		}
+	})
+}
+
+// Two merchants may have orders of one name from one user. Whoever asks about theirs, or ends
+// it, doesn't get at the other one's.
+func TestTwoMerchantsHaveOneOrder(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		other := pay.Caller{User: alice, Merchant: "other"}
+		_, err := b.Charge(t.Context(), shop(alice), order("1001", 300))
+		short, _ := payclient.ShortageOf(err)
+		p, err := b.CloseOrder(t.Context(), other, "1001")
+		if err != nil || p.State != payclient.Closed || p.Merchant != "other" {
+			t.Errorf("other closes: %+v, %v", p, err)
+		}
+		b.wallet(t, alice, 1000)
+		if _, err := b.Charge(t.Context(), other, order("1001", 300)); !errors.Is(err, payclient.ErrClosed) {
+			t.Errorf("other asks too late: %v", err)
+		}
+		for _, caller := range []pay.Caller{shop(alice), other} {
+			if p, err := b.PaymentOf(t.Context(), caller, "1001"); err != nil || p.Merchant != caller.Merchant {
+				t.Errorf("%s looks: %+v, %v", caller.Merchant, p, err)
+			}
+		}
+		if p, err := b.Pay(t.Context(), alice, pay.PaymentID(short.Payment), ""); err != nil || p.State != payclient.Captured {
+			t.Errorf("the shop's: %+v, %v", p, err)
 		}
 	})
 }

@@ -88,16 +88,16 @@ func (s *Service) Close(ctx context.Context, caller Caller, payment PaymentID) (
 	return s.paymentOf(row, shares), nil
 }
 
-// CloseOrder closes the payment for an order. Where nobody has asked for it yet, a
+// CloseOrder closes the payment for an order of the merchant's. Where nobody has asked for it yet, a
 // closed one is written, so that a Charge which comes late finds it and is refused.
 func (s *Service) CloseOrder(ctx context.Context, caller Caller, order string) (Payment, error) {
 	if !visibleASCII(order) {
 		return Payment{}, payclient.ErrOrder
 	}
-	p, err := s.PaymentOf(ctx, caller, order)
+	row, _, err := s.byOrder(ctx, caller.Merchant, order)
 	if errors.Is(err, payclient.ErrNoPayment) {
 		now := database.At(s.now())
-		row := paymentRow{
+		row = paymentRow{
 			ID: PaymentID(id.New(paymentPrefix)), OrderID: order, Merchant: caller.Merchant, Payer: caller.User,
 			State: payclient.Closed, Currency: s.currency, ExpiresAt: now, CreatedAt: now, SettledAt: now,
 		}
@@ -110,12 +110,12 @@ func (s *Service) CloseOrder(ctx context.Context, caller Caller, order string) (
 		if !database.Taken(err) {
 			return Payment{}, err
 		}
-		p, err = s.PaymentOf(ctx, caller, order) // a Charge was faster
+		row, _, err = s.byOrder(ctx, caller.Merchant, order) // a Charge was faster
 	}
 	if err != nil {
 		return Payment{}, err
 	}
-	return s.Close(ctx, caller, p.ID)
+	return s.Close(ctx, caller, row.ID)
 }
 
 // end closes a payment that isn't captured, and gives back what is held for it. It is
