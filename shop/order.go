@@ -225,17 +225,24 @@ var outcome = map[State]ledger.Kind{Paid: ledger.Post, Canceled: ledger.Void}
 
 // finish moves a pending order to Paid or Canceled and ends its holds with it. It gives
 // the order as it is then: another caller may have been first, to the other state too.
+// Beside an error it is the order as it was.
 func (s *Service) finish(ctx context.Context, o Order, to State) (Order, error) {
 	got, err := s.change(ctx, change{end: &ending{o, to}})
 	crash.Point("shop.order.ended")
-	if err != nil && !errors.Is(err, database.ErrUnknown) {
-		return Order{}, err
+	if err == nil {
+		err = got.err
 	}
-	if err != nil || errors.Is(got.err, shopclient.ErrWrongState) {
-		now, lookErr := s.order(ctx, o.ID)
-		return now, database.Afterwards(lookErr)
+	if err == nil {
+		return got.order, nil
 	}
-	return got.order, got.err
+	if !errors.Is(err, database.ErrUnknown) && !errors.Is(err, shopclient.ErrWrongState) {
+		return o, err
+	}
+	now, lookErr := s.order(ctx, o.ID)
+	if lookErr != nil || now.State == Pending { // that is not done, or not yet
+		return o, database.ErrUnknown.Because(errors.Join(err, lookErr))
+	}
+	return now, nil
 }
 
 // Order is a purchase of the buyer's; others' are ErrNoOrder.

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"jishi/auth/authclient"
+	"jishi/kit/commit"
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
@@ -183,6 +187,17 @@ var (
 	noReply     = rest.ErrNoReply
 	unreachable = rest.ErrUnreachable
 )
+
+// endsFail has nothing written that ends an order, and the error be what becomes of it; nil
+// has it written again.
+func (m *market) endsFail(err error) {
+	m.changes = commit.New(m.db, func(ctx context.Context, tx bun.Tx, batch []change) ([]changed, error) {
+		if err != nil && slices.ContainsFunc(batch, func(c change) bool { return c.end != nil }) {
+			return nil, err
+		}
+		return m.writeChanges(ctx, tx, batch)
+	}, nil)
+}
 
 // work runs the jobs that are due.
 func (m *market) work() {

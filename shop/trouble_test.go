@@ -1,8 +1,10 @@
 package shop
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -73,9 +75,28 @@ func TestOrdersUnderFaults(t *testing.T) {
 			if n, err := sound.db.NewSelect().Model((*Order)(nil)).Count(t.Context()); err != nil || n != int64(orders) {
 				t.Errorf("there are %d orders, %v; %d were answered", n, err, orders)
 			}
+			sound.endUnpaid(through)
 			t.Logf("%d sold in %d orders; faults: %v", sold, orders, way.Counts())
 			sound.check()
 		})
+	}
+}
+
+// endUnpaid has the jobs of another process end orders that nobody pays.
+func (m *market) endUnpaid(through *market) {
+	m.t.Helper()
+	const orders = 10
+	p := m.product(orders)
+	for range orders {
+		m.pending(p, 1)
+	}
+	log := slog.New(slog.DiscardHandler)
+	for n, err := m.jobs.Size(context.Background()); err != nil || n.Waiting > 0; n, err = m.jobs.Size(context.Background()) {
+		through.forward(through.payTime) // past deadlines, pauses and leases
+		_, _ = through.jobs.Drain(context.Background(), log, through.handlers(log))
+	}
+	if left := m.stock(p); left != orders {
+		m.t.Errorf("%d pieces of %d unpaid orders are free again", left, orders)
 	}
 }
 
