@@ -20,7 +20,7 @@ type books struct {
 	Order              // without an id there is none
 	changed time.Time  // when the shop last decided something of its money, or heard of it
 	shares  []Shipment // of a paid order
-	refunds []Refund   // granted, oldest first
+	refunds []Refund   // in the order in which they were granted
 }
 
 // difference is something that the shop and pay don't agree on.
@@ -113,7 +113,7 @@ func (s *Service) booksOf(ctx context.Context, which func(column string, q *bun.
 		which("order_id", s.db.NewSelect().Model(&shipments)).Scan(ctx),
 		which("order_id", s.db.NewSelect().TableExpr("refunds AS r")).
 			Join("JOIN refund_events AS e ON e.refund_id = r.id AND e.state = r.state").
-			ColumnExpr("r.*, e.at AS granted_at").Where("r.state = ?", Granted).Order("r.id").Scan(ctx, &refunds))
+			ColumnExpr("r.*, e.at AS granted_at").Where("r.state = ?", Granted).Order("e.at", "r.id").Scan(ctx, &refunds))
 	if err != nil {
 		return nil, fmt.Errorf("read the books of orders: %w", err)
 	}

@@ -136,13 +136,16 @@ func (s *Service) giveRefund(ctx context.Context, r Refund, sh Shipment) error {
 }
 
 // comesFirst tells whether pay has yet to do what was decided before a refund: the release
-// of the share, or an earlier refund of it.
+// of the share, or a refund of it that was granted earlier, whichever was asked for first.
 func (s *Service) comesFirst(ctx context.Context, sh Shipment, r Refund) (bool, error) {
 	if sh.Released > 0 && sh.ReleasedAt.IsZero() {
 		return true, nil
 	}
-	earlier, err := s.db.NewSelect().Model((*Refund)(nil)).
-		Where("shipment_id = ?", sh.ID).Where("state = ?", Granted).Where("paid_at IS NULL").Where("id < ?", r.ID).Exists(ctx)
+	earlier, err := s.db.NewSelect().TableExpr("refunds AS r").
+		Join("JOIN refund_events AS e ON e.refund_id = r.id AND e.state = r.state").
+		Join("JOIN refund_events AS this ON this.refund_id = ? AND this.state = r.state", r.ID).
+		Where("r.shipment_id = ?", sh.ID).Where("r.state = ?", Granted).Where("r.paid_at IS NULL").
+		Where("e.at < this.at OR e.at = this.at AND r.id < this.refund_id").Exists(ctx)
 	if err != nil {
 		return false, fmt.Errorf("look for refunds before %s: %w", r.ID, err)
 	}
