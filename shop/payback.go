@@ -87,7 +87,7 @@ func (s *Service) restock(ctx context.Context, tx bun.Tx, sh Shipment, rid Refun
 }
 
 const (
-	orderPause = 2 * time.Second // until pay may have done what has to come before a refund
+	orderPause = 2 * time.Second // the shortest until pay may have done what has to come before a refund
 	shortPause = time.Hour       // until a seller may have the money that a refund takes
 )
 
@@ -99,12 +99,16 @@ func (s *Service) refundLater(ctx context.Context, j job.Job) error {
 	if err != nil || r.State != Granted || !r.PaidAt.IsZero() {
 		return err
 	}
-	first, err := s.comesFirst(ctx, sh, r)
+	granted := refundEvent{RefundID: r.ID, State: Granted}
+	if err := s.db.NewSelect().Model(&granted).WherePK().Scan(ctx); err != nil {
+		return fmt.Errorf("read when refund %s was granted: %w", r.ID, err)
+	}
+	first, err := s.comesFirst(ctx, sh, granted)
 	if err != nil {
 		return err
 	}
-	if first {
-		return job.Later(s.now().Add(orderPause))
+	if now := s.now(); first { // ever less often, since it may take an operator
+		return job.Later(now.Add(min(max(now.Sub(granted.At.Time), orderPause), settleMost)))
 	}
 	err = s.giveRefund(ctx, r, sh)
 	if errors.Is(err, payclient.ErrPayeeShort) {
@@ -137,17 +141,16 @@ func (s *Service) giveRefund(ctx context.Context, r Refund, sh Shipment) error {
 
 // comesFirst tells whether pay has yet to do what was decided before a refund: the release
 // of the share, or a refund of it that was granted earlier, whichever was asked for first.
-func (s *Service) comesFirst(ctx context.Context, sh Shipment, r Refund) (bool, error) {
+func (s *Service) comesFirst(ctx context.Context, sh Shipment, granted refundEvent) (bool, error) {
 	if sh.Released > 0 && sh.ReleasedAt.IsZero() {
 		return true, nil
 	}
 	earlier, err := s.db.NewSelect().TableExpr("refunds AS r").
 		Join("JOIN refund_events AS e ON e.refund_id = r.id AND e.state = r.state").
-		Join("JOIN refund_events AS this ON this.refund_id = ? AND this.state = r.state", r.ID).
 		Where("r.shipment_id = ?", sh.ID).Where("r.state = ?", Granted).Where("r.paid_at IS NULL").
-		Where("e.at < this.at OR e.at = this.at AND r.id < this.refund_id").Exists(ctx)
+		Where("e.at < ? OR e.at = ? AND r.id < ?", granted.At, granted.At, granted.RefundID).Exists(ctx)
 	if err != nil {
-		return false, fmt.Errorf("look for refunds before %s: %w", r.ID, err)
+		return false, fmt.Errorf("look for refunds before %s: %w", granted.RefundID, err)
 	}
 	return earlier, nil
 }

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/job"
 	"jishi/kit/money"
@@ -178,6 +181,31 @@ func TestRefundsGoBackAsTheyWereGranted(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A refund that waits for a release which was given up asks ever less often.
+func TestARefundWaitsLongerAndLonger(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		ctx := t.Context()
+		_, sh := m.delivered(m.product(5))
+		r := m.grantedRefund(sh, 200)
+		err := m.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return m.jobs.Remove(ctx, tx, releaseJob, string(sh)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs := 0
+		for start := m.clock(); m.clock().Sub(start) < 30*time.Minute; runs++ {
+			m.work()
+			var due database.Time
+			if err := m.db.NewSelect().Table("jobs").Column("due_at").Where("kind = ?", refundJob).Scan(ctx, &due); err != nil {
+				t.Fatal(err)
+			}
+			m.forward(due.Sub(m.clock()))
+		}
+		if runs > 30 || !m.refundNow(r).PaidAt.IsZero() {
+			t.Errorf("it asked %d times in half an hour, want up to 30", runs)
+		}
+	})
 }
 
 func TestRefusedAndTakenToTheOperator(t *testing.T) {
