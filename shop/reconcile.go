@@ -234,20 +234,34 @@ func (s *Service) mend(ctx context.Context, b books, what string) error {
 			return err
 		}
 		return s.repayLater(ctx, job.Job{Key: string(b.ID)})
-	case shopclient.FoundRelease:
-		for _, sh := range b.shares {
-			if sh.Released > 0 {
-				if err := s.release(ctx, sh); err != nil {
-					return err
-				}
-			}
+	case shopclient.FoundRelease, shopclient.FoundRefund:
+		refunds := b.refunds
+		if what == shopclient.FoundRelease {
+			refunds = nil
 		}
-	case shopclient.FoundRefund:
-		for _, r := range b.refunds {
-			i := slices.IndexFunc(b.shares, func(sh Shipment) bool { return sh.ID == r.ShipmentID })
-			if err := s.giveRefund(ctx, r, b.shares[i]); err != nil {
-				return err
-			}
+		var errs []error
+		for _, sh := range b.shares { // one is not in the way of another
+			errs = append(errs, s.mendShare(ctx, sh, refunds))
+		}
+		return errors.Join(errs...)
+	}
+	return nil
+}
+
+// mendShare does again what was decided of one seller's share, and stops where pay doesn't: a
+// refund that was granted after the release would take out of escrow what that needs.
+func (s *Service) mendShare(ctx context.Context, sh Shipment, refunds []Refund) error {
+	if sh.Released > 0 {
+		if err := s.release(ctx, sh); err != nil {
+			return err
+		}
+	}
+	for _, r := range refunds {
+		if r.ShipmentID != sh.ID {
+			continue
+		}
+		if err := s.giveRefund(ctx, r, sh); err != nil {
+			return err
 		}
 	}
 	return nil

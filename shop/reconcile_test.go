@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"jishi/auth/authclient"
 	"jishi/kit/fault"
 	"jishi/kit/id"
 	"jishi/kit/money"
@@ -199,6 +200,95 @@ func TestDifferencesAreFound(t *testing.T) {
 			})
 		})
 	}
+}
+
+// unwilling is a pay that does one thing or another not for a seller.
+type unwilling struct {
+	*shoptest.Pay
+	seller          authclient.UserID
+	refund, release error
+}
+
+func (p unwilling) Refund(ctx context.Context, payment string, in payclient.NewRefund) (payclient.Refund, error) {
+	if p.refund != nil && in.Payee == string(p.seller) {
+		return payclient.Refund{}, p.refund
+	}
+	return p.Pay.Refund(ctx, payment, in)
+}
+
+func (p unwilling) Release(ctx context.Context, payment string, in payclient.NewRelease) (payclient.Release, error) {
+	if p.release != nil && in.Payee == string(p.seller) {
+		return payclient.Release{}, p.release
+	}
+	return p.Pay.Release(ctx, payment, in)
+}
+
+// A release that can't be mended now can be later: no refund takes the money that it needs.
+func TestARefundIsNotMendedBeforeItsRelease(t *testing.T) {
+	for name, forgotten := range map[string]bool{"not done yet": false, "forgotten by pay": true} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, m *market) {
+				o, sh := m.delivered(m.product(5))
+				before := m.pay.Payment(string(o.ID))
+				if forgotten {
+					m.work()
+				}
+				r := m.grantedRefund(sh, 500)
+				if forgotten {
+					m.work()
+					m.pay.PutBack(string(o.ID), before, string(sh), string(r))
+				}
+				m.payments = unwilling{Pay: m.pay, seller: ann.ID, release: noReply}
+				if got := m.pass(); got != "release open, refund open" {
+					t.Errorf("got %s", got)
+				}
+				m.payments = m.pay
+				if got := m.pass(); got != "release mended, refund mended" {
+					t.Errorf("got %s", got)
+				}
+				m.settled(o)
+			})
+		})
+	}
+}
+
+// What can't be mended for one seller is mended for the other one of the order.
+func TestEachShareIsMended(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		o := m.bought(m.product(5), m.productOf(cara, "Cup", "3.00", 5))
+		for _, sh := range m.shipmentsNow(o) {
+			if err := errors.Join(second(m.Ship(t.Context(), sh.Seller, sh.ID, "SF", "1")), second(m.Receive(t.Context(), bob.ID, sh.ID))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m.payments = unwilling{Pay: m.pay, seller: ann.ID, release: noReply}
+		m.pass()
+		m.payments = m.pay
+		all := m.shipmentsNow(o)
+		if !all[0].ReleasedAt.IsZero() || all[1].ReleasedAt.IsZero() {
+			t.Errorf("released at %s and %s, want the second only", all[0].ReleasedAt, all[1].ReleasedAt)
+		}
+		m.work()
+		var refunds []RefundID
+		for _, sh := range all {
+			r, err := m.AskRefund(t.Context(), bob.ID, sh.ID, NewRefund{Reason: "x"}, "")
+			if err == nil {
+				_, err = m.Grant(t.Context(), sh.Seller, r.ID)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			refunds = append(refunds, r.ID)
+		}
+		m.payments = unwilling{Pay: m.pay, seller: ann.ID, refund: payclient.ErrPayeeShort}
+		m.pass()
+		m.payments = m.pay
+		if one, other := m.refundNow(refunds[0]).PaidAt, m.refundNow(refunds[1]).PaidAt; !one.IsZero() || other.IsZero() {
+			t.Errorf("paid back at %s and %s, want the second only", one, other)
+		}
+		m.pass()
+		m.settled(o)
+	})
 }
 
 // A finding is open for as long as it is so, and what is in the way is told with it.
