@@ -22,6 +22,8 @@ const (
 	unaskedLife = 15 * time.Second // of an order that pay knows nothing of: longer than a call to pay can take
 	beginPause  = time.Second      // until a database is asked again that was away at the start
 	awayPause   = 20 * time.Second // until pay is asked again when it was away at the deadline
+
+	payWasAway = "pay was away" // in the job's payload
 )
 
 // settling is the job of a new order.
@@ -61,8 +63,8 @@ func (s *Service) handlers(log *slog.Logger) map[string]job.Handler {
 // settleLater asks pay again after as long as the order has waited already. An order that
 // pay was not asked for is that of a buyer who left, or of a process that died: it is closed
 // like one that is too late, so that its goods are free within seconds. If pay was away, its
-// buyer was told that the order stands, and may pay it until its deadline: the first such
-// answer is a failed attempt of the job, which its row remembers.
+// buyer was told that the order stands, and may pay it until its deadline: the job remembers
+// that. How often it ran says nothing, since the process or the database may have failed it.
 func (s *Service) settleLater(ctx context.Context, j job.Job) error {
 	o, asked, err := s.settle(ctx, OrderID(j.Key))
 	if o.State != Pending {
@@ -72,15 +74,15 @@ func (s *Service) settleLater(ctx context.Context, j job.Job) error {
 	if !now.Before(o.DeadlineAt.Time) {
 		return s.closeLate(ctx, o)
 	}
-	if err != nil && j.Attempt == 1 {
-		return err
-	}
-	if !asked && j.Attempt == 1 && now.Sub(o.CreatedAt.Time) >= unaskedLife {
+	if !asked && string(j.Payload) != payWasAway && now.Sub(o.CreatedAt.Time) >= unaskedLife {
 		_, err := s.close(ctx, o)
 		return err
 	}
-	pause := min(max(now.Sub(o.CreatedAt.Time), settleFirst), settleMost, o.DeadlineAt.Sub(now))
-	return errors.Join(err, job.Later(now.Add(pause)))
+	again := now.Add(min(max(now.Sub(o.CreatedAt.Time), settleFirst), settleMost, o.DeadlineAt.Sub(now)))
+	if err != nil {
+		return errors.Join(err, job.LaterWith(again, []byte(payWasAway)))
+	}
+	return job.Later(again)
 }
 
 // closeLate closes the payment of an order whose time is over. Where pay is away nothing is

@@ -45,6 +45,28 @@ func TestAnOrderThatPayWasNotAskedForIsClosed(t *testing.T) {
 	})
 }
 
+// dying is a pay for which a job dies.
+type dying struct{ *shoptest.Pay }
+
+func (dying) PaymentOf(context.Context, string) (payclient.Payment, error) { panic("killed") }
+
+// A run of the job that died says nothing of pay: the order is closed as soon as others.
+func TestAnOrderWhoseJobDiedIsClosed(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		p := m.product(5)
+		o := m.left(p)
+		m.payments = dying{m.pay}
+		m.forward(settleFirst + time.Second)
+		m.work()
+		m.payments = m.pay
+		m.forward(unaskedLife)
+		m.work()
+		if got := m.state(o); got != Canceled || m.stock(p) != 5 {
+			t.Errorf("it is %s, stock %d; want canceled and 5", got, m.stock(p))
+		}
+	})
+}
+
 // When pay is away its buyers are told that their orders stand, so they do until the
 // deadline, and can be paid when pay is back.
 func TestAnOrderStandsWhilePayIsAway(t *testing.T) {

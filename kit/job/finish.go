@@ -47,6 +47,9 @@ func (q *Queue) judge(r run) (outcome string, next row) {
 		next.Attempts--
 		next.LastError = []byte{}
 		next.DueAt = database.At(toCome.at)
+		if toCome.payload != nil {
+			next.Payload = toCome.payload
+		}
 		if r.cut {
 			next.DueAt = database.At(now)
 		}
@@ -119,7 +122,7 @@ func putBack(ctx context.Context, tx bun.Tx, rows []row) error {
 	if len(back) == 0 {
 		return nil
 	}
-	_, err = database.Upsert(tx.NewInsert().Model(&back), []string{"kind", "key"}, "state", "due_at", "lease", "attempts", "last_error").Exec(ctx)
+	_, err = database.Upsert(tx.NewInsert().Model(&back), []string{"kind", "key"}, "payload", "state", "due_at", "lease", "attempts", "last_error").Exec(ctx)
 	return err
 }
 

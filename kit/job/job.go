@@ -43,18 +43,24 @@ type Job struct {
 }
 
 // Handler does the work of a job. Nil is done, an error is tried again later (with
-// growing pauses, or those of its [Schedule], then given up), and what [Later] returns is
-// tried again at that time without counting as a failure. Its context ends before the
-// lease does.
+// growing pauses, or those of its [Schedule], then given up), and what [Later] or [LaterWith]
+// return is tried again at that time without counting as a failure. Its context ends before
+// the lease does.
 type Handler func(ctx context.Context, j Job) error
 
 // later is no failure: the time hasn't come.
-type later struct{ at time.Time }
+type later struct {
+	at      time.Time
+	payload []byte // nil is what it was
+}
 
 func (l later) Error() string { return "not before " + l.at.Format(time.RFC3339) }
 
 // Later makes a handler's result that means: not yet, come back at that time.
-func Later(at time.Time) error { return later{at} }
+func Later(at time.Time) error { return later{at: at} }
+
+// LaterWith is Later for a job that has something to remember: its payload from now on.
+func LaterWith(at time.Time, payload []byte) error { return later{at, payload} }
 
 // Schedule is the pauses after a job's first failure, its second and so on. After the last
 // of them it has one more try, and is given up if that fails too.

@@ -217,6 +217,35 @@ func TestLaterIsNoFailure(t *testing.T) {
 }
 
 // Several replicas, each with its own pool of workers, run each job once.
+// What a job has to remember is there in its next runs, until it is something else.
+func TestAJobRemembers(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
+		add(t, db, q, job.Job{Kind: "k", Key: "1", Payload: []byte("a"), At: c.now()})
+		for _, run := range []struct {
+			remembers string
+			end       func(again time.Time) error
+		}{
+			{"a", job.Later},
+			{"a", func(again time.Time) error { return errors.Join(errors.New("away"), job.LaterWith(again, []byte("b"))) }},
+			{"b", func(time.Time) error { return errors.New("failed") }},
+			{"b", job.Later},
+			{"b", func(time.Time) error { return nil }},
+		} {
+			c.forward(time.Minute)
+			ran := false
+			drain(t, q, func(_ context.Context, j job.Job) error {
+				if ran = true; string(j.Payload) != run.remembers {
+					t.Errorf("it remembers %q, want %q", j.Payload, run.remembers)
+				}
+				return run.end(c.now().Add(time.Minute))
+			})
+			if !ran {
+				t.Fatal("it did not run")
+			}
+		}
+	})
+}
+
 func TestReplicasShareTheWork(t *testing.T) {
 	each(t, func(t *testing.T, db *database.DB, _ *job.Queue, c *clock) {
 		const jobs = 100
