@@ -74,18 +74,15 @@ func (l CartLine) PriceChanged() bool { return l.Trouble != Gone && l.Seen != l.
 // AddToCart puts n more of a product in the cart, once per key; key may be empty. Seen is
 // the price that the buyer saw, nil for today's.
 func (s *Service) AddToCart(ctx context.Context, buyer authclient.UserID, pid ProductID, n int64, seen *money.Amount, key string) error {
-	row, err := s.newLine(ctx, pid, n, seen)
-	if err != nil {
-		return err
-	}
-	if err := s.fits(ctx, buyer, pid); err != nil {
-		return err
-	}
-	row.Buyer, row.Quantity = buyer, 0
-	_, err = s.db.InTxOnce(ctx, use("cart", buyer, key, []any{pid, n}), string(pid), func(ctx context.Context, tx bun.Tx) error {
+	_, err := s.db.InTxOnce(ctx, use("cart", buyer, key, []any{pid, n}), string(pid), func(ctx context.Context, tx bun.Tx) error {
+		row, err := s.lineFor(ctx, tx, buyer, pid, n, seen)
+		if err != nil {
+			return err
+		}
+		row.Quantity = 0
 		// The row comes first, so that the update always finds one and two additions at once
 		// both count.
-		_, err := database.Upsert(tx.NewInsert().Model(&row), cartKey).Exec(ctx)
+		_, err = database.Upsert(tx.NewInsert().Model(&row), cartKey).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("add product %s to the cart: %w", pid, err)
 		}
@@ -110,16 +107,12 @@ func (s *Service) AddToCart(ctx context.Context, buyer authclient.UserID, pid Pr
 // SetCartQuantity puts n of a product in the cart, however many there were. Seen is the
 // price that the buyer saw, nil for today's.
 func (s *Service) SetCartQuantity(ctx context.Context, buyer authclient.UserID, pid ProductID, n int64, seen *money.Amount) error {
-	row, err := s.newLine(ctx, pid, n, seen)
-	if err != nil {
-		return err
-	}
-	if err := s.fits(ctx, buyer, pid); err != nil {
-		return err
-	}
-	row.Buyer = buyer
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := database.Upsert(tx.NewInsert().Model(&row), cartKey, "quantity", "price").Exec(ctx)
+		row, err := s.lineFor(ctx, tx, buyer, pid, n, seen)
+		if err != nil {
+			return err
+		}
+		_, err = database.Upsert(tx.NewInsert().Model(&row), cartKey, "quantity", "price").Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("set the quantity of product %s in the cart: %w", pid, err)
 		}
@@ -127,50 +120,48 @@ func (s *Service) SetCartQuantity(ctx context.Context, buyer authclient.UserID, 
 	})
 }
 
-// newLine is a line of nobody's cart yet.
-func (s *Service) newLine(ctx context.Context, pid ProductID, n int64, seen *money.Amount) (cartLine, error) {
+// newLine is a line of nobody's cart yet, and its product. q decides whether in a transaction.
+func (s *Service) newLine(ctx context.Context, q *bun.SelectQuery, pid ProductID, n int64, seen *money.Amount) (cartLine, Product, error) {
 	if n < 1 || n > maxQuantity {
-		return cartLine{}, shopclient.ErrQuantity
+		return cartLine{}, Product{}, shopclient.ErrQuantity
 	}
-	products, err := s.productsByID(ctx, s.db.NewSelect(), []ProductID{pid})
+	products, err := s.productsByID(ctx, q, []ProductID{pid})
 	if err != nil {
-		return cartLine{}, err
+		return cartLine{}, Product{}, err
 	}
 	p, ok := products[pid]
 	if !ok {
-		return cartLine{}, shopclient.ErrNoProduct
+		return cartLine{}, Product{}, shopclient.ErrNoProduct
 	}
 	l := cartLine{ProductID: pid, Quantity: n, Price: p.Price, AddedAt: database.At(s.now())}
 	if seen != nil && seen.Currency == p.Currency && seen.Minor > 0 && seen.Minor <= maxSeen {
 		l.Price = seen.Minor
 	}
-	return l, nil
+	return l, p, nil
 }
 
-// fits tells whether a product may come into a user's cart: it is sold, or there already,
-// and the cart isn't full. Two additions at once may pass the limit by one, which harms
-// nobody.
-func (s *Service) fits(ctx context.Context, buyer authclient.UserID, pid ProductID) error {
+// lineFor is a line of a user's cart whose product may come into it: it is sold, or there
+// already, and the cart isn't full. Two additions at once may pass the limit by one, which
+// harms nobody.
+func (s *Service) lineFor(ctx context.Context, tx bun.Tx, buyer authclient.UserID, pid ProductID, n int64, seen *money.Amount) (cartLine, error) {
+	l, p, err := s.newLine(ctx, tx.NewSelect(), pid, n, seen)
+	if err != nil {
+		return cartLine{}, err
+	}
+	l.Buyer = buyer
 	var ids []ProductID
-	if err := s.db.NewSelect().Model((*cartLine)(nil)).Column("product_id").Where("buyer = ?", buyer).Scan(ctx, &ids); err != nil {
-		return fmt.Errorf("read the cart: %w", err)
+	if err := tx.NewSelect().Model((*cartLine)(nil)).Column("product_id").Where("buyer = ?", buyer).Scan(ctx, &ids); err != nil {
+		return cartLine{}, fmt.Errorf("read the cart: %w", err)
 	}
-	if slices.Contains(ids, pid) {
-		return nil
+	switch {
+	case slices.Contains(ids, pid):
+		return l, nil
+	case len(ids) >= maxLines:
+		return cartLine{}, shopclient.ErrCartFull
+	case p.State != Listed:
+		return cartLine{}, shopclient.ErrNoProduct
 	}
-	if len(ids) >= maxLines {
-		return shopclient.ErrCartFull
-	}
-	return s.sold(ctx, pid)
-}
-
-// sold refuses a product that was taken down.
-func (s *Service) sold(ctx context.Context, pid ProductID) error {
-	p, err := s.Product(ctx, pid)
-	if err == nil && p.State != Listed {
-		return shopclient.ErrNoProduct
-	}
-	return err
+	return l, nil
 }
 
 // RemoveFromCart takes a product out of the cart; one that isn't there is no error.

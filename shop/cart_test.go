@@ -297,3 +297,26 @@ func TestPriceSeen(t *testing.T) {
 		}
 	})
 }
+
+// A key that was used gives the same answer whatever has become of the product and the cart.
+func TestTheSameAdditionAgain(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		ctx := t.Context()
+		p, key := m.product(5), token()
+		add := func() error { return m.AddToCart(ctx, bob.ID, p.ID, 2, nil, key) }
+		for _, err := range []error{add(), m.RemoveFromCart(ctx, bob.ID, p.ID), m.TakeDown(ctx, ann.ID, p.ID)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := add(); err != nil {
+			t.Errorf("the same again: %v", err)
+		}
+		if n, err := m.CartCount(ctx, bob.ID); err != nil || n != 0 {
+			t.Errorf("%d pieces are in the cart, %v; want none", n, err)
+		}
+		if err := m.AddToCart(ctx, bob.ID, p.ID, 2, nil, token()); !errors.Is(err, shopclient.ErrNoProduct) {
+			t.Errorf("another one: %v", err)
+		}
+	})
+}

@@ -82,7 +82,7 @@ func markOf(key string) string {
 
 // SetGuestQuantity is SetCartQuantity for somebody who isn't logged in.
 func (s *Service) SetGuestQuantity(ctx context.Context, g GuestCart, pid ProductID, n int64, seen *money.Amount) (GuestCart, error) {
-	l, err := s.newLine(ctx, pid, n, seen)
+	l, p, err := s.newLine(ctx, s.db.NewSelect(), pid, n, seen)
 	if err != nil {
 		return g, err
 	}
@@ -95,8 +95,8 @@ func (s *Service) SetGuestQuantity(ctx context.Context, g GuestCart, pid Product
 	if len(g.Lines) >= guestLines {
 		return g, shopclient.ErrGuestFull
 	}
-	if err := s.sold(ctx, pid); err != nil {
-		return g, err
+	if p.State != Listed {
+		return g, shopclient.ErrNoProduct
 	}
 	if g.ID == "" {
 		g.ID = rand.Text()

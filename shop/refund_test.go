@@ -361,3 +361,27 @@ func TestOneFormIsOneRefund(t *testing.T) {
 		}
 	})
 }
+
+// A key gives its request also when nothing is left that could be asked for.
+func TestTheSameRefundAfterItWasGranted(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		sh, key := m.shipmentsNow(m.bought(m.product(5)))[0], token()
+		ask := func() (RefundDetail, error) {
+			return m.AskRefund(t.Context(), bob.ID, sh.ID, NewRefund{Reason: "x"}, key)
+		}
+		first, err := ask()
+		if err == nil {
+			_, err = m.Grant(t.Context(), ann.ID, first.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := ask(); err != nil || again.ID != first.ID || again.State != Granted {
+			t.Errorf("the same again: %s %s, %v; want %s, granted", again.ID, again.State, err, first.ID)
+		}
+		if err := second(m.AskRefund(t.Context(), bob.ID, sh.ID, NewRefund{Reason: "x"}, token())); !errors.Is(err, shopclient.ErrShipmentState) {
+			t.Errorf("another one: %v", err)
+		}
+		m.work()
+	})
+}
