@@ -201,32 +201,24 @@ func (p *pages) orders(w http.ResponseWriter, r *http.Request) error {
 }
 
 // sales is a page of what the reader sold. The first page begins with what is to be sent and
-// answered, which the list then passes over.
+// answered. Later pages pass over nothing: more may be to do than stands there, and what does
+// changes meanwhile.
 func (p *pages) sales(ctx context.Context, seller authclient.UserID, page database.Page) ([]shop.Detail, string, error) {
 	all, next, err := p.shop.Sales(ctx, seller, "", page)
-	if err != nil {
-		return nil, "", err
-	}
-	toDo := func(d shop.Detail) bool {
-		return slices.ContainsFunc(d.Shipments, func(sh shop.ShipmentDetail) bool {
-			return sh.State == shop.Waiting || slices.ContainsFunc(sh.Refunds, func(r shop.RefundDetail) bool { return r.State == shop.Asked })
-		})
-	}
-	all = slices.DeleteFunc(all, toDo)
-	if page.Cursor != "" {
-		return all, next, nil
+	if err != nil || page.Cursor != "" {
+		return all, next, err
 	}
 	toSend, _, err := p.shop.Sales(ctx, seller, shop.Waiting, database.Page{Limit: mostToDo})
 	if err != nil {
 		return nil, "", err
 	}
 	first, _, err := p.shop.ToAnswer(ctx, seller, database.Page{Limit: mostToDo})
-	for _, d := range toSend {
+	for _, d := range slices.Concat(toSend, all) {
 		if !slices.ContainsFunc(first, func(x shop.Detail) bool { return x.ID == d.ID }) {
 			first = append(first, d)
 		}
 	}
-	return append(first, all...), next, err
+	return first, next, err
 }
 
 func (p *pages) order(w http.ResponseWriter, r *http.Request) error {

@@ -572,3 +572,47 @@ func TestListGoesOn(t *testing.T) {
 	s.as("").get("/products/prd_x").is(http.StatusNotFound)
 	s.as("").get("/nothing").is(http.StatusNotFound)
 }
+
+// More sales wait to be sent than stand at the top of the first page: whoever goes on comes to
+// all of them.
+func TestEverySaleIsReached(t *testing.T) {
+	s := open(t)
+	ann := s.as("ann")
+	cup := shop.ProductID(ann.sells("Cup", "3", "500"))
+	unseen := map[string]bool{}
+	for range mostToDo + 30 {
+		o, err := s.shop.PlaceOrder(t.Context(), shop.Person{ID: "usr_bob", Name: "bob"}, shop.NewOrder{Items: []shop.Item{{Product: cup, Quantity: 1}}}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		unseen[string(o.ID)] = true
+	}
+	for path, first := "/orders?role=seller", true; path != ""; first = false {
+		list := ann.get(path).is(http.StatusOK)
+		met := map[string]bool{}
+		for _, a := range list.tags("article") {
+			if met[attr(a, "id")] {
+				t.Errorf("%s stands twice on %s", attr(a, "id"), path)
+			}
+			met[attr(a, "id")] = true
+			delete(unseen, attr(a, "id"))
+		}
+		if first && len(met) != mostToDo {
+			t.Errorf("%d sales on the first page, want %d", len(met), mostToDo)
+		}
+		path = ""
+		if more := list.byID("orders-more"); more != nil {
+			path = attr(more, "href")
+		}
+	}
+	if len(unseen) > 0 {
+		t.Errorf("%d of the sales stand on no page", len(unseen))
+	}
+}
+
+// A page without entries ends its list too: htmx puts its pager in the place of the last one.
+func TestAnEmptyListHasAnEnd(t *testing.T) {
+	if open(t).as("ann").get("/orders?role=seller").byID("orders-pager") == nil {
+		t.Error("no pager on an empty page")
+	}
+}
