@@ -135,7 +135,8 @@ func (c *client) send(a *action, o order) (reply, error) {
 // key is one that no other request of any run has.
 func (d *driver) key() string { return d.name + strconv.FormatInt(d.keys.Add(1), 36) }
 
-// settle asks again, with the same keys, for the orders whose fate is open.
+// settle asks again, with the same keys, for the orders whose fate is open. That nothing
+// happened (429, 503) is then said of the new request, not of the one that got no answer.
 func (d *driver) settle(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, settleTime)
 	defer stop()
@@ -146,7 +147,7 @@ func (d *driver) settle(ctx context.Context) {
 		for end == unknown && ctx.Err() == nil {
 			r, err := d.clients[try%len(d.clients)].send(buy, o) // all targets in turns
 			try++
-			if err == nil {
+			if err == nil && r.status != 429 && r.status != 503 {
 				end = outcomeOf(r, nil)
 			}
 			if end == unknown {

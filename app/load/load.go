@@ -102,7 +102,7 @@ func Run(ctx context.Context, to Target, o Options) (Result, error) {
 	if r.Stock, err = w.stock(ctx); err != nil {
 		return r, fmt.Errorf("read the stock: %w", err)
 	}
-	r.Broken = r.compare()
+	r.Broken, r.Note = r.compare(w.fresh)
 	if r.Broken != "" {
 		return r, ErrBroken
 	}

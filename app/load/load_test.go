@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"jishi/shop/shopclient"
 )
 
 // Percentiles are at most a hundredth above what sorting gives, and never below.
@@ -150,30 +152,66 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// More or fewer pieces than were paid is broken; those that wait for money may be either.
+// More or fewer pieces than were paid is broken; those that wait for money may be either. Of
+// products that an earlier run left fewer may go.
 func TestCompare(t *testing.T) {
 	for _, x := range []struct {
 		orders Orders
 		after  int64
+		fresh  bool
 		sound  bool
 	}{
-		{Orders{Paid: 3}, 7, true},
-		{Orders{Paid: 3}, 8, false},
-		{Orders{Paid: 3}, 6, false},
-		{Orders{Paid: 3, Unpaid: 1, Unknown: 1}, 7, true},
-		{Orders{Paid: 3, Unpaid: 1, Unknown: 1}, 5, true},
-		{Orders{Paid: 3, Unpaid: 1, Unknown: 1}, 4, false},
-		{Orders{Paid: 11}, -1, false},
+		{Orders{Paid: 3}, 7, true, true},
+		{Orders{Paid: 3}, 8, true, false},
+		{Orders{Paid: 3}, 6, true, false},
+		{Orders{Paid: 3, Unpaid: 1, Unknown: 1}, 7, true, true},
+		{Orders{Paid: 3, Unpaid: 1, Unknown: 1}, 5, true, true},
+		{Orders{Paid: 3, Unpaid: 1, Unknown: 1}, 4, true, false},
+		{Orders{Paid: 11}, -1, true, false},
+		{Orders{Paid: 3}, 7, false, true},
+		{Orders{Paid: 3}, 8, false, true},
+		{Orders{Paid: 3}, 6, false, false},
+		{Orders{Paid: 11}, -1, false, false},
 	} {
 		r := Result{Orders: x.orders, Stock: Stock{Before: 10, After: x.after}}
-		if broken := r.compare(); (broken == "") != x.sound {
+		broken, note := r.compare(x.fresh)
+		if (broken == "") != x.sound {
 			t.Errorf("%+v, %d left: %q", x.orders, x.after, broken)
+		}
+		if noted := 10-x.after < x.orders.Paid && !x.fresh; (note != "") != noted {
+			t.Errorf("%+v, %d left: note %q", x.orders, x.after, note)
 		}
 	}
 }
 
+// Products are new unless an earlier run has left one of them.
+func TestOfferSaysWhetherAllIsNew(t *testing.T) {
+	for there, want := range map[string]bool{
+		"":           true,
+		"load 0000":  true,
+		"load 00002": false,
+	} {
+		t.Run(there, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				if r.Method == http.MethodPost {
+					w.WriteHeader(201)
+					fmt.Fprint(w, `{"id":"prd_new"}`)
+					return
+				}
+				fmt.Fprintf(w, `{"items":[{"id":"prd_old","title":%q,"stock":5,"listed":true}]}`, there)
+			}))
+			defer server.Close()
+			ids, fresh, err := offer(t.Context(), shopclient.New(server.URL, server.Client()), Options{Products: 2, Stock: 5})
+			if err != nil || fresh != want || slices.Contains(ids, "prd_old") == want {
+				t.Errorf("got %v, %t, %v; want new %t", ids, fresh, err, want)
+			}
+		})
+	}
+}
+
 // An order that got no answer is asked for again with its key until there is one: a server
-// that hangs up twice and is away once has placed it once.
+// that hangs up twice, doesn't know once and is away and busy once has placed it once.
 func TestOpenOrdersAreSettled(t *testing.T) {
 	var keys []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -181,8 +219,8 @@ func TestOpenOrdersAreSettled(t *testing.T) {
 		switch len(keys) {
 		case 1, 2:
 			panic(http.ErrAbortHandler)
-		case 3:
-			w.WriteHeader(504)
+		case 3, 4, 5:
+			w.WriteHeader([]int{504, 503, 429}[len(keys)-3])
 			return
 		}
 		w.WriteHeader(201)
@@ -200,7 +238,7 @@ func TestOpenOrdersAreSettled(t *testing.T) {
 	if n := d.tally.orders.ends[paid].Load(); n != 1 || len(d.tally.takeOpen()) > 0 {
 		t.Errorf("%d orders were paid, want 1 and none open", n)
 	}
-	if want := []string{"run1", "run1", "run1", "run1"}; !slices.Equal(keys, want) {
+	if want := []string{"run1", "run1", "run1", "run1", "run1", "run1"}; !slices.Equal(keys, want) {
 		t.Errorf("keys were %v, want %v", keys, want)
 	}
 	d.clients[0].conn.close()

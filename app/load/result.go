@@ -25,6 +25,7 @@ type Result struct {
 	Stock         Stock             `json:"stock"`
 	CPUPerRequest float64           `json:"driver_cpu_us"` // what a request cost this side
 	Broken        string            `json:"broken,omitempty"`
+	Note          string            `json:"note,omitempty"` // what could not be told
 }
 
 // Action is how one action did.
@@ -83,16 +84,20 @@ func (d *driver) result(o Options, took time.Duration) Result {
 }
 
 // compare finds what can't be: that more or fewer pieces went than were paid, but for those
-// of orders that wait for money, which come back when such an order is called off.
-func (r *Result) compare() string {
+// of orders that wait for money, which come back when such an order is called off. Those of
+// an earlier run may come back too, unless the products are new; then too few is only noted.
+func (r *Result) compare(fresh bool) (broken, note string) {
 	gone, o := r.Stock.Before-r.Stock.After, r.Orders
+	counts := fmt.Sprintf("%d pieces were paid, %d wait for money, of %d it is unknown; but %d went", o.Paid, o.Unpaid, o.Unknown, gone)
 	switch {
 	case r.Stock.After < 0:
-		return fmt.Sprintf("the stock is %d", r.Stock.After)
-	case gone < o.Paid || gone > o.Paid+o.Unpaid+o.Unknown:
-		return fmt.Sprintf("%d pieces were paid, %d wait for money, of %d it is unknown; but %d went", o.Paid, o.Unpaid, o.Unknown, gone)
+		return fmt.Sprintf("the stock is %d", r.Stock.After), ""
+	case gone > o.Paid+o.Unpaid+o.Unknown || (gone < o.Paid && fresh):
+		return counts, ""
+	case gone < o.Paid:
+		return "", counts + ": unpaid orders of an earlier run may have given theirs back; --verify tells"
 	}
-	return ""
+	return "", ""
 }
 
 func seconds(d time.Duration) float64 { return round(d.Seconds(), 3) }

@@ -30,6 +30,7 @@ type world struct {
 	products []string // ids
 	shop     *shopclient.Client
 	supplied int64 // pieces of all products when the run began
+	fresh    bool  // none of the products is an earlier run's
 }
 
 // setUp makes what an earlier run has not left behind.
@@ -41,7 +42,7 @@ func setUp(ctx context.Context, to Target, o Options) (*world, error) {
 	}
 	hc := &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: setupCalls}}
 	w.shop = shopclient.New(to.ShopURL, bearer(hc, token))
-	if w.products, err = offer(ctx, w.shop, o); err != nil {
+	if w.products, w.fresh, err = offer(ctx, w.shop, o); err != nil {
 		return nil, err
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -67,13 +68,14 @@ func bearer(hc *http.Client, token string) *http.Client {
 	return rest.Bearer(hc, func(context.Context) (string, error) { return token, nil })
 }
 
-// offer has the products on sale, each with that much stock, and gives their ids.
-func offer(ctx context.Context, shop *shopclient.Client, o Options) ([]string, error) {
+// offer has the products on sale, each with that much stock, and gives their ids; and
+// whether all are new.
+func offer(ctx context.Context, shop *shopclient.Client, o Options) (ids []string, fresh bool, err error) {
 	have := map[string]shopclient.Product{} // by title
 	for page := (shopclient.Page{Limit: 100}); ; {
 		list, err := shop.OwnProducts(ctx, page)
 		if err != nil {
-			return nil, fmt.Errorf("find products: %w", err)
+			return nil, false, fmt.Errorf("find products: %w", err)
 		}
 		for _, p := range list.Items {
 			if p.Listed {
@@ -84,13 +86,14 @@ func offer(ctx context.Context, shop *shopclient.Client, o Options) ([]string, e
 			break
 		}
 	}
-	ids := make([]string, o.Products)
+	ids, fresh = make([]string, o.Products), true
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(setupCalls)
 	for i := range ids {
+		title := fmt.Sprintf("load %05d", i+1)
+		p, there := have[title]
+		fresh = fresh && !there
 		group.Go(func() (err error) {
-			title := fmt.Sprintf("load %05d", i+1)
-			p, there := have[title]
 			switch {
 			case !there:
 				p, err = shop.AddProduct(ctx, shopclient.NewProduct{Title: title, Price: money.Input{Amount: price}, Stock: o.Stock}, "")
@@ -104,7 +107,7 @@ func offer(ctx context.Context, shop *shopclient.Client, o Options) ([]string, e
 			return nil
 		})
 	}
-	return ids, group.Wait()
+	return ids, fresh, group.Wait()
 }
 
 // fill has enough money in a buyer's wallet.
