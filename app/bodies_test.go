@@ -33,7 +33,7 @@ var calls = []struct{ method, path, body string }{
 // A body is done, or refused with a problem document: nothing that anybody can write is a
 // failure of ours.
 func FuzzBodies(f *testing.F) {
-	m := openForFuzz(f)
+	m := openForOne(f)
 	things := strings.NewReplacer("{wallet}", m.wallet, "{product}", m.product)
 	for i, c := range calls {
 		f.Add(uint8(i), []byte(things.Replace(c.body)))
@@ -63,42 +63,42 @@ func FuzzBodies(f *testing.F) {
 	})
 }
 
-// fuzzed is a market with one user, who sells and buys.
-type fuzzed struct {
-	handler                http.Handler
+// one is a market with one user, who sells and buys.
+type one struct {
+	*Market
 	token, wallet, product string
 }
 
-func openForFuzz(f *testing.F) *fuzzed {
-	f.Helper()
+func openForOne(t testing.TB, flags ...string) *one {
+	t.Helper()
 	var c conf.Config
 	parser, err := kong.New(&c)
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	if _, err := parser.Parse([]string{"--data", f.TempDir()}); err != nil {
-		f.Fatal(err)
+	if _, err := parser.Parse(append(flags, "--data", t.TempDir())); err != nil {
+		t.Fatal(err)
 	}
-	m, err := Open(f.Context(), &c, conf.Modules, slog.New(slog.DiscardHandler))
+	m, err := Open(t.Context(), &c, conf.Modules, slog.New(slog.DiscardHandler))
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	f.Cleanup(func() {
+	t.Cleanup(func() {
 		if err := m.Close(); err != nil {
-			f.Error(err)
+			t.Error(err)
 		}
 	})
-	x := &fuzzed{handler: m.Handler}
-	x.must(f, "/auth/api/v1/users", `{"identifier":"fuzz@example.com","password":"good enough"}`)
-	if x.token, err = Token(f.Context(), &c, "fuzz@example.com", conf.Modules, 24*time.Hour); err != nil {
-		f.Fatal(err)
+	x := &one{Market: m}
+	x.must(t, "/auth/api/v1/users", `{"identifier":"fuzz@example.com","password":"good enough"}`)
+	if x.token, err = Token(t.Context(), &c, "fuzz@example.com", conf.Modules, 24*time.Hour); err != nil {
+		t.Fatal(err)
 	}
-	x.wallet = x.must(f, "/pay/api/v1/wallets", `{"amount":"1000000.00"}`)
-	x.product = x.must(f, "/api/v1/products", `{"title":"Teapot","price":"12.00","stock":1000000}`)
+	x.wallet = x.must(t, "/pay/api/v1/wallets", `{"amount":"1000000.00"}`)
+	x.product = x.must(t, "/api/v1/products", `{"title":"Teapot","price":"12.00","stock":1000000}`)
 	return x
 }
 
-func (x *fuzzed) send(method, path, body string) *httptest.ResponseRecorder {
+func (x *one) send(method, path, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept-Encoding", "identity")
@@ -106,17 +106,17 @@ func (x *fuzzed) send(method, path, body string) *httptest.ResponseRecorder {
 		r.Header.Set("Authorization", "Bearer "+x.token)
 	}
 	w := httptest.NewRecorder()
-	x.handler.ServeHTTP(w, r)
+	x.Handler.ServeHTTP(w, r)
 	return w
 }
 
 // must makes something and gives its id.
-func (x *fuzzed) must(f *testing.F, path, body string) string {
-	f.Helper()
+func (x *one) must(t testing.TB, path, body string) string {
+	t.Helper()
 	w := x.send(http.MethodPost, path, body)
 	var made struct{ ID string }
 	if err := json.Unmarshal(w.Body.Bytes(), &made); err != nil || w.Code != http.StatusCreated {
-		f.Fatalf("%s: got %d %s", path, w.Code, w.Body)
+		t.Fatalf("%s: got %d %s", path, w.Code, w.Body)
 	}
 	return made.ID
 }

@@ -80,6 +80,8 @@ func TestWhatWaitsGoesTogether(t *testing.T) {
 	before, begun, release := parked()
 	defer release()
 	c, j := start(t, before)
+	var sizes []int
+	c.observe = func(size int, _, _ time.Duration) { sizes = append(sizes, size) }
 	check := func(n int, answer string, err error) {
 		if want := fmt.Sprint("done ", n); answer != want || err != nil {
 			t.Errorf("request %d: got %q, %v", n, answer, err)
@@ -93,6 +95,9 @@ func TestWhatWaitsGoesTogether(t *testing.T) {
 	wg.Wait()
 	if got, want := fmt.Sprint(j.batches), "[[0] [1 2 3 4 5]]"; got != want {
 		t.Errorf("batches %s, want %s", got, want)
+	}
+	if want := []int{1, 5}; !slices.Equal(sizes, want) {
+		t.Errorf("told of batches of %v, want %v", sizes, want)
 	}
 	if c.led || len(c.waiting) > 0 {
 		t.Error("somebody still leads, and nobody waits")
