@@ -19,6 +19,10 @@ import (
 // Modules are the parts of the market that a process can run.
 var Modules = []string{"auth", "pay", "shop"}
 
+// maxOrderDeadline is a day less than what pay takes payments for, since clocks differ: an
+// order whose payment it refuses is canceled at once.
+const maxOrderDeadline = 29 * 24 * time.Hour
+
 // Config with its defaults is a working market.
 type Config struct {
 	Listen         string   `default:"127.0.0.1:8080" help:"Address of pages and APIs."`
@@ -35,7 +39,7 @@ type Config struct {
 
 	Currency       money.Currency `default:"CNY" help:"The currency of prices and wallets (ISO 4217)."`
 	PhoneRegion    string         `default:"CN" help:"Region of phone numbers written without a country code (ISO 3166)."`
-	OrderDeadline  time.Duration  `default:"30m" help:"How long an unpaid order keeps its goods."`
+	OrderDeadline  time.Duration  `default:"30m" help:"How long an unpaid order keeps its goods, at most 696h (29 days)."`
 	ScarceDeadline time.Duration  `default:"5m" help:"The same for one that leaves fewer than 10 pieces of a product to others."`
 	OpenOrders     int64          `default:"10" help:"How many unpaid orders a buyer may have at once; 0 is any number."`
 	OpenPieces     int64          `default:"200" help:"How many pieces of one product the unpaid orders of a buyer may hold; 0 is any number."`
@@ -139,6 +143,9 @@ func (c *Config) Validate() error {
 		if d <= 0 {
 			wrong(key, d, "more than zero")
 		}
+	}
+	if c.OrderDeadline > maxOrderDeadline {
+		wrong("order-deadline", c.OrderDeadline, "at most 696h, which is 29 days")
 	}
 	for key, n := range map[string]int64{"scarce-deadline": int64(c.ScarceDeadline), "open-orders": c.OpenOrders, "open-pieces": c.OpenPieces} {
 		if n < 0 {

@@ -69,11 +69,11 @@ func TestThreeSpellings(t *testing.T) {
 }
 
 func TestEveryFaultIsNamed(t *testing.T) {
-	_, err := parse(t, nil, []string{"--listen", "8080", "--base-url", "market.example", "--pay-database", "postgres:x", "--drain", "0s", "--trusted-proxies", "10.0.0.0/8,proxy", "--webhook-allow", "intranet", "--currency", "XXX1"})
+	_, err := parse(t, nil, []string{"--listen", "8080", "--base-url", "market.example", "--pay-database", "postgres:x", "--drain", "0s", "--trusted-proxies", "10.0.0.0/8,proxy", "--webhook-allow", "intranet", "--currency", "XXX1", "--order-deadline", "696h1s"})
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, key := range []string{"listen", "base-url", "pay-database", "drain", "trusted-proxies", "webhook-allow", "currency"} {
+	for _, key := range []string{"listen", "base-url", "pay-database", "drain", "trusted-proxies", "webhook-allow", "currency", "order-deadline"} {
 		if !strings.Contains(err.Error(), key+" \"") {
 			t.Errorf("%s isn't named in: %v", key, err)
 		}

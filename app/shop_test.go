@@ -1,0 +1,19 @@
+package app
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// The longest deadline that the settings allow is one that pay takes.
+func TestTheLongestDeadline(t *testing.T) {
+	m := openForOne(t, "--order-deadline", "696h")
+	if err := m.conf.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	w := m.send(http.MethodPost, "/api/v1/orders", `{"items":[{"product":"`+m.product+`","quantity":1}]}`)
+	if !strings.Contains(w.Body.String(), `"state":"paid"`) {
+		t.Errorf("got %d %s, want a paid order", w.Code, w.Body)
+	}
+}
