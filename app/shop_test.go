@@ -1,10 +1,18 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
+
+	"jishi/pay/payclient"
 )
+
+// Wallet knows everybody's.
+func (p *teller) Wallet(context.Context, string) (payclient.Wallet, error) {
+	return payclient.Wallet{}, nil
+}
 
 // The longest deadline that the settings allow is one that pay takes.
 func TestTheLongestDeadline(t *testing.T) {

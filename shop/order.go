@@ -125,6 +125,9 @@ func (s *Service) PlaceOrder(ctx context.Context, buyer Person, in NewOrder, key
 	if err := in.check(); err != nil {
 		return Order{}, err
 	}
+	if err := s.checkWallet(ctx, in.Wallet); err != nil {
+		return Order{}, err
+	}
 	o, err := s.place(ctx, buyer, in, key)
 	if err != nil {
 		return Order{}, err

@@ -8,6 +8,7 @@ import (
 	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/money"
+	"jishi/kit/rest"
 	"jishi/pay/payclient"
 	"jishi/shop/shopclient"
 	"jishi/shop/shoptest"
@@ -93,6 +94,41 @@ func TestSoldOutNamesTheProduct(t *testing.T) {
 }
 
 // Twenty times the same form is one order.
+// A wallet that isn't the buyer's, or that pay can't be asked about, leaves everything as it
+// was: stock, cart and key.
+func TestAWrongWalletChangesNothing(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		p := m.product(2)
+		m.fill(p, 2)
+		mine, err := m.pay.CreateWallet(t.Context(), payclient.NewWallet{Amount: "100"}, "mine")
+		if err != nil {
+			t.Fatal(err)
+		}
+		key := token()
+		place := func(wallet string) (Order, error) {
+			return m.PlaceOrder(t.Context(), bob, NewOrder{Cart: true, Wallet: wallet}, key)
+		}
+		refused := func(wallet string, want error) {
+			t.Helper()
+			var orders int
+			o, err := place(wallet)
+			count(t, m.db, (*Order)(nil), &orders)
+			if !errors.Is(err, want) || o.ID != "" || orders != 0 || m.stock(p) != 2 || len(m.cartOf(bob.ID).Lines) != 1 {
+				t.Errorf("from %q: got %+v, %v; %d orders, %d pieces, cart %+v", wallet, o, err, orders, m.stock(p), m.cartOf(bob.ID))
+			}
+		}
+		for _, wallet := range []string{"wal_others", "..", "?"} {
+			refused(wallet, payclient.ErrNotFound)
+		}
+		m.pay.Set(func(p *shoptest.Pay) { p.Before = rest.ErrUnreachable })
+		refused(mine.ID, rest.ErrUnreachable)
+		m.pay.Set(func(p *shoptest.Pay) { p.Before = nil })
+		if o, err := place(mine.ID); err != nil || o.State != Paid {
+			t.Errorf("from one's own, with the same key: got %+v, %v", o, err)
+		}
+	})
+}
+
 func TestOneFormIsOneOrder(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
 		p, key := m.product(50), token()

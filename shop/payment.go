@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"jishi/auth/authclient"
 	"jishi/kit/crash"
@@ -57,6 +58,19 @@ func (s *Service) pay(ctx context.Context, o Order, wallet string) (Order, error
 		return o, database.Afterwards(err) // the money is taken, so the order will be paid: the job sees to it
 	}
 	return paid, nil
+}
+
+// checkWallet refuses a wallet that isn't the buyer's before anything is written. Pay does
+// too, but is asked for the money when the pieces are held. No wallet changes hands.
+func (s *Service) checkWallet(ctx context.Context, wallet string) error {
+	if wallet == "" {
+		return nil
+	}
+	if !strings.HasPrefix(wallet, "wal_") { // as part of an address it could lead elsewhere
+		return payclient.ErrNotFound
+	}
+	_, err := s.payer.Wallet(ctx, wallet)
+	return err
 }
 
 // newPayment shares an order's total among its sellers.

@@ -33,6 +33,7 @@ func Migrate(ctx context.Context, db *database.DB) error {
 // Payer asks pay for a buyer's money, with the token of the buyer who is in ctx;
 // *payclient.Client is one. The order makes a payment unique: asking again is harmless.
 type Payer interface {
+	Wallet(ctx context.Context, id string) (payclient.Wallet, error)
 	Create(ctx context.Context, in payclient.NewPayment) (payclient.Payment, error)
 }
 

@@ -65,8 +65,9 @@ func Routes(mux *http.ServeMux, c Config) {
 
 	web.Register(h, made(mine("placeOrder", "POST", "/orders", "Buy products, or everything in my cart",
 		"All or nothing: the pieces are held, and paid from my wallet at once. 402 leaves the order pending: it says what is missing, and "+
-			"checkout_url is where to pay. Where pay is away the order is answered as pending, and is brought to its end by itself.",
-		append(payment(), shopclient.ErrOpenOrders, shopclient.ErrOpenPieces, shopclient.ErrSoldOut, shopclient.ErrUnavailable, shopclient.ErrPriceChanged, shopclient.ErrItems, shopclient.ErrQuantity,
+			"checkout_url is where to pay. Where pay is away the order is answered as pending, and is brought to its end by itself; one that names a wallet "+
+			"is not placed then, since only pay knows whose it is.",
+		append(payment(), rest.ErrUnreachable, rest.ErrNoReply, shopclient.ErrOpenOrders, shopclient.ErrOpenPieces, shopclient.ErrSoldOut, shopclient.ErrUnavailable, shopclient.ErrPriceChanged, shopclient.ErrItems, shopclient.ErrQuantity,
 			shopclient.ErrCartEmpty, shopclient.ErrCartChanged, money.ErrMalformed, money.ErrRange, money.ErrCurrency)...)), a.placeOrder)
 	web.Register(h, mine("listOrders", "GET", "/orders", "What I bought, or sold", "Newest first."), a.orders)
 	web.Register(h, mine("getOrder", "GET", "/orders/{id}", "One order of mine",

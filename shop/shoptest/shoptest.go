@@ -82,6 +82,9 @@ func (p *Pay) Create(_ context.Context, in payclient.NewPayment) (payclient.Paym
 	if p.Late {
 		return payclient.Payment{}, payclient.ErrExpiry
 	}
+	if in.Wallet != "" && !slices.ContainsFunc(p.wallets, func(w payclient.Wallet) bool { return w.ID == in.Wallet }) {
+		return payclient.Payment{}, payclient.ErrNotFound
+	}
 	x := p.payments[in.Order]
 	switch x.State {
 	case payclient.Closed:
@@ -247,6 +250,21 @@ func (p *Pay) Wallets(context.Context, payclient.Page) (payclient.Wallets, error
 		return payclient.Wallets{}, p.Before
 	}
 	return payclient.Wallets{Items: p.wallets}, nil
+}
+
+// Wallet is one of those.
+func (p *Pay) Wallet(_ context.Context, id string) (payclient.Wallet, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Before != nil {
+		return payclient.Wallet{}, p.Before
+	}
+	for _, w := range p.wallets {
+		if w.ID == id {
+			return w, nil
+		}
+	}
+	return payclient.Wallet{}, payclient.ErrNotFound
 }
 
 // CreateWallet makes one with the amount in it.

@@ -49,6 +49,7 @@ func (w *world) others(t *testing.T) {
 		call{name: "still in the other one", as: "bob", method: "GET", path: "<shop>/cart", status: 200, want: `{"items":[{"quantity":1}]}`},
 		call{name: "from another's wallet", as: "carl", method: "POST", path: "<shop>/orders", body: `{"items":[{"product":"<product>","quantity":1}],"wallet":"<wallet>"}`,
 			status: 404, code: "pay.wallet_not_found", field: "wallet"},
+		call{name: "which places nothing", as: "carl", method: "GET", path: "<shop>/orders", status: 200, want: `{"items":[]}`},
 		call{name: "nobody else's wallets", as: "carl", method: "GET", path: "<pay>/wallets", status: 200, want: `{"items":[]}`},
 		call{name: "nothing happened to the money", as: "bob", method: "GET", path: "<pay>/wallets/<wallet>", status: 200, want: `{"name":"Pocket","balance":{"amount":"50.00"}}`},
 		call{name: "nor to the product", method: "GET", path: "<shop>/products/<product>", status: 200, want: `{"listed":true,"price":{"amount":"12.50"}}`},
