@@ -107,15 +107,31 @@ func New(c Config) *Service {
 }
 
 // Prepare opens the accounts that are nobody's wallet. It comes before everything else
-// on a new database, and is harmless on an old one.
+// on a new database, and is harmless on an old one, but refuses one with wallets in another currency.
 func (s *Service) Prepare(ctx context.Context) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.sameCurrency(ctx, tx); err != nil {
+			return err
+		}
 		return s.ledger.Open(ctx, tx,
 			ledger.Account{ID: s.world(), Unit: s.unit(), Kind: ledger.Open},
 			ledger.Account{ID: s.escrow(), Unit: s.unit(), Kind: ledger.Open},
 			ledger.Account{ID: s.fees(), Unit: s.unit(), Kind: ledger.Open},
 		)
 	})
+}
+
+// sameCurrency refuses to take the minor units of one currency for those of another. The first
+// wallet speaks for all; without one there is no money yet, and the currency may still change.
+func (s *Service) sameCurrency(ctx context.Context, tx bun.Tx) error {
+	var first []money.Currency
+	if err := tx.NewSelect().Model((*walletRow)(nil)).Column("currency").Order("id").Limit(1).Scan(ctx, &first); err != nil {
+		return fmt.Errorf("read the currency of the wallets: %w", err)
+	}
+	if len(first) > 0 && first[0] != s.currency {
+		return fmt.Errorf("currency %q: want %s, which the wallets of this database are in", s.currency, first[0])
+	}
+	return nil
 }
 
 // Run does pay's background work until ctx ends: top-ups left half way, deadlines and webhooks.
