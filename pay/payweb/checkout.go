@@ -41,16 +41,25 @@ type choiceView struct {
 }
 
 func (p *pages) checkout(w http.ResponseWriter, r *http.Request) error {
-	return p.showCheckout(w, r, http.StatusOK)
+	return p.showCheckout(w, r, nil)
 }
 
-func (p *pages) showCheckout(w http.ResponseWriter, r *http.Request, status int) error {
+// showCheckout shows the cashier, after a refusal with what was refused, unless what the payment
+// is now says it.
+func (p *pages) showCheckout(w http.ResponseWriter, r *http.Request, refusal *fault.Error) error {
 	ctx := r.Context()
 	c, err := p.pay.Checkout(ctx, p.user(ctx), pay.PaymentID(r.PathValue("id")))
 	if err != nil {
 		return err
 	}
-	return web.Render(w, r, status, checkoutPage(checkoutOf(ctx, c)))
+	v, status := checkoutOf(ctx, c), http.StatusOK
+	if refusal != nil {
+		status = refusal.Kind.Status()
+		if v.Says == "" {
+			v.Tone, v.Says = ui.Warn, locale.Fault(ctx, refusal)
+		}
+	}
+	return web.Render(w, r, status, checkoutPage(v))
 }
 
 func checkoutOf(ctx context.Context, c pay.Checkout) checkoutView {
@@ -129,7 +138,7 @@ func (p *pages) payNow(w http.ResponseWriter, r *http.Request) error {
 	paid, err := p.pay.Pay(ctx, p.user(ctx), id, pay.WalletID(f.Get("wallet")))
 	for _, known := range []error{payclient.ErrInsufficient, payclient.ErrNoWallet, payclient.ErrClosed, payclient.ErrExpired} {
 		if errors.Is(err, known) {
-			return p.showCheckout(w, r, fault.Of(err).Kind.Status()) // the page says what is the matter
+			return p.showCheckout(w, r, fault.Of(err))
 		}
 	}
 	if err != nil {
