@@ -144,7 +144,7 @@ func (p *pages) payNow(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	web.SetFlash(w, r, "pay.flash.paid", "amount", locale.Money(ctx, paid.Amount))
+	web.SetFlash(w, r, "pay.flash.paid."+paid.State, "amount", locale.Money(ctx, paid.Amount))
 	if paid.ReturnURL == "" {
 		return web.SeeOther(w, r, checkoutURL(id))
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"jishi/pay"
+	"jishi/pay/payclient"
 )
 
 // A page may be older than the wallets on it: what is spent elsewhere in the meantime is said,
@@ -42,5 +43,32 @@ func TestTheCashierSaysWhatWasRefused(t *testing.T) {
 	}
 	if len(s.get(t, cashier).all("form#pay")) != 0 {
 		t.Error("it isn't paid")
+	}
+}
+
+// A message tells money that is taken from money that is only set aside.
+func TestTheCashierSaysWhatWasDone(t *testing.T) {
+	s := newSite(t, pay.Sandbox{})
+	s.purchase(t, pay.NewPayment{Order: "ord_1", Parties: []pay.Party{{Payee: "usr_seller", Amount: 300}}}, "Paid ¥3.00.")
+	s.purchase(t, pay.NewPayment{Order: "ord_2", Parties: []pay.Party{{Payee: "usr_seller", Amount: 300}}, Hold: true}, "Reserved ¥3.00")
+}
+
+// purchase agrees to a payment at the cashier, whose next page has to say that.
+func (s *site) purchase(t *testing.T, in pay.NewPayment, says string) {
+	t.Helper()
+	_, err := s.Charge(t.Context(), pay.Caller{User: alice, Merchant: "shop"}, in)
+	short, ok := payclient.ShortageOf(err)
+	if !ok {
+		t.Fatal(err)
+	}
+	if _, err := s.OpenWallet(t.Context(), alice, pay.NewWallet{TopUp: 300}, ""); err != nil {
+		t.Fatal(err)
+	}
+	cashier := strings.TrimPrefix(short.CheckoutURL, "http://pay.test")
+	if p := s.do(t, alice, "POST", cashier, s.get(t, cashier).form(t, cashier)); p.status != 303 {
+		t.Fatalf("%d: %s", p.status, text(p.doc))
+	}
+	if got := s.get(t, cashier).one(t, "#flash"); !strings.Contains(got, says) {
+		t.Errorf("%s: it says %q, want %q", in.Order, got, says)
 	}
 }

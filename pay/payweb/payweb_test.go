@@ -40,6 +40,7 @@ type site struct {
 	*pay.Service
 	handler http.Handler
 	now     time.Time
+	cookies []*http.Cookie // of the last answer
 }
 
 func newSite(t *testing.T, provider pay.Provider) *site {
@@ -64,7 +65,8 @@ func newSite(t *testing.T, provider pay.Provider) *site {
 		u := authclient.UserID(r.Header.Get("X-User"))
 		mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, u)))
 	})
-	s.handler = bundle.Middleware(ui.Middleware(ui.Site{})(user))
+	flashes := web.Flashes(web.NewSealer([][]byte{web.NewSecret()}), web.Cookies{})
+	s.handler = bundle.Middleware(ui.Middleware(ui.Site{})(flashes(user)))
 	t.Cleanup(func() {
 		_, err := s.Check(context.Background(), func(invariant, id, found string) {
 			t.Errorf("invariant %s: %s: %s", invariant, id, found)
@@ -91,8 +93,12 @@ func (s *site) do(t *testing.T, user authclient.UserID, method, path string, for
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	for _, c := range s.cookies {
+		r.AddCookie(c)
+	}
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
+	s.cookies = w.Result().Cookies()
 	doc, err := html.Parse(w.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -209,7 +215,7 @@ func (s *site) purse(t *testing.T) pay.Purse {
 func TestTexts(t *testing.T) {
 	localetest.Check(t, payweb.Locales, localetest.Sources{
 		Dirs: []string{".", "..", "../payclient"}, Shared: []fs.FS{ui.Locales},
-		Dynamic: []string{"pay.flash.topup.", "pay.checkout.settled.", "pay.entry.kind."},
+		Dynamic: []string{"pay.flash.topup.", "pay.flash.paid.", "pay.checkout.settled.", "pay.entry.kind."},
 	})
 }
 
