@@ -3,6 +3,7 @@ package payweb
 import (
 	"io"
 	"net/http"
+	"net/url"
 	"time"
 
 	"jishi/kit/web"
@@ -17,11 +18,11 @@ const byteOrderMark = "\ufeff"
 // export sends a statement of some days, the last one included, as a file.
 func (p *pages) export(w http.ResponseWriter, r *http.Request) error {
 	ctx, id, q := r.Context(), pay.WalletID(r.PathValue("id")), r.URL.Query()
-	from, err := day(q.Get("from"))
+	from, err := day(q, "from")
 	if err != nil {
 		return err
 	}
-	to, err := day(q.Get("to"))
+	to, err := day(q, "to")
 	if err != nil {
 		return err
 	}
@@ -41,14 +42,16 @@ func (p *pages) export(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// day is the beginning of a day in the market's time zone; the zero time where none is named.
-func day(text string) (time.Time, error) {
+// day is the beginning of the day that a field names, in the market's time zone; the zero time
+// where it is empty.
+func day(q url.Values, field string) (time.Time, error) {
+	text := q.Get(field)
 	if text == "" {
 		return time.Time{}, nil
 	}
 	t, err := time.ParseInLocation(time.DateOnly, text, time.Local)
 	if err != nil {
-		return time.Time{}, payclient.ErrDay.Because(err)
+		return time.Time{}, payclient.ErrDay.On(field).Because(err)
 	}
 	return t, nil
 }
