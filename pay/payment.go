@@ -336,12 +336,10 @@ func (s *Service) checkoutURL(payment PaymentID) string {
 // EachPayment calls fn with the payments that a merchant asked for, without their parties,
 // by order: those of orders after one and up to another one, "" for no bound.
 func (s *Service) EachPayment(ctx context.Context, merchant, after, upTo string, fn func(Payment)) error {
-	var last PaymentID
 	for {
 		var rows []paymentRow
 		q := s.db.NewSelect().Model(&rows).Where("merchant = ?", merchant).
-			Where("order_id > ? OR (order_id = ? AND id > ? AND ? <> '')", after, after, last, last).
-			Order("order_id", "id").Limit(eachBatch)
+			Where("order_id > ?", after).Order("order_id").Limit(eachBatch)
 		if upTo != "" {
 			q = q.Where("order_id <= ?", upTo)
 		}
@@ -354,6 +352,6 @@ func (s *Service) EachPayment(ctx context.Context, merchant, after, upTo string,
 		if len(rows) < eachBatch {
 			return nil
 		}
-		after, last = rows[len(rows)-1].OrderID, rows[len(rows)-1].ID
+		after = rows[len(rows)-1].OrderID
 	}
 }
