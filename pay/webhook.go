@@ -44,7 +44,7 @@ type Webhooks struct {
 	Sender Sender
 	Sealer Sealer // of the secrets
 	Own    []OwnWebhook
-	Plain  bool // addresses without TLS are taken
+	Plain  bool // addresses without TLS are taken; the sender decides which of them get anything
 }
 
 // OwnWebhook is one that the market has by configuration. It is never disabled.

@@ -76,19 +76,52 @@ func (s *Sender) retryAfter(text string) time.Duration {
 	return max(at.Sub(s.now()), 0)
 }
 
-var errPrivate = errors.New("this address is not public, and not allowed either")
+var (
+	errPrivate = errors.New("this address is not public, and not allowed either")
+	errPlain   = errors.New("only addresses that are allowed get anything without TLS")
+)
 
-// Transport connects to public addresses, and to those in the networks that are allowed. An
-// address is looked at when it is dialled, after its name was resolved: so a name
-// that is public when it is checked and private when it is used gets nowhere.
-func Transport(allowed []netip.Prefix) *http.Transport {
+// Transport connects with TLS to public addresses, and with or without to those in the networks
+// that are allowed. An address is looked at when it is dialled, after its name was resolved: so
+// a name that is public when it is checked and private when it is used gets nowhere.
+func Transport(allowed []netip.Prefix) http.RoundTripper {
+	return byScheme{
+		secure: transport(func(ip netip.Addr) error {
+			if !public(ip) && !within(ip, allowed) {
+				return errPrivate
+			}
+			return nil
+		}),
+		plain: transport(func(ip netip.Addr) error {
+			switch {
+			case within(ip, allowed):
+				return nil
+			case public(ip):
+				return errPlain
+			}
+			return errPrivate
+		}),
+	}
+}
+
+// byScheme keeps apart what goes with TLS and what goes without, also their connections.
+type byScheme struct{ secure, plain http.RoundTripper }
+
+func (b byScheme) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme == "https" {
+		return b.secure.RoundTrip(r)
+	}
+	return b.plain.RoundTrip(r)
+}
+
+func transport(check func(netip.Addr) error) *http.Transport {
 	dialer := &net.Dialer{Timeout: sendFor, Control: func(_, address string, _ syscall.RawConn) error {
 		at, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return fmt.Errorf("read the address %s: %w", address, err)
 		}
-		if ip := at.Addr().Unmap().WithZone(""); !public(ip) && !within(ip, allowed) {
-			return fmt.Errorf("%s: %w", address, errPrivate)
+		if err := check(at.Addr().Unmap().WithZone("")); err != nil {
+			return fmt.Errorf("%s: %w", address, err)
 		}
 		return nil
 	}}

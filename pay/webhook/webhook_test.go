@@ -94,3 +94,24 @@ func TestPrivateAddressesAreRefused(t *testing.T) {
 		t.Errorf("allowed: %v", err)
 	}
 }
+
+// Without TLS nothing goes to public addresses, whichever networks are allowed; those may have
+// it either way.
+func TestPlainIsForAllowedNetworks(t *testing.T) {
+	came := 0
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { came++ }))
+	defer server.Close()
+	s := webhook.New(webhook.Transport(loopback), time.Now)
+	for _, host := range []string{"1.1.1.1", "[2606:4700:4700::1111]", "[::ffff:1.1.1.1]"} {
+		if _, _, err := s.Send(t.Context(), "http://"+host+":9/", nil, nil); err == nil || !strings.Contains(err.Error(), "without TLS") {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	// The handshake ends at a certificate that nobody vouches for: it was dialled.
+	if _, _, err := s.Send(t.Context(), server.URL, nil, nil); err == nil || !strings.Contains(err.Error(), "certificate") || came > 0 {
+		t.Errorf("with TLS: %v", err)
+	}
+	if _, _, err := webhook.New(webhook.Transport(nil), time.Now).Send(t.Context(), server.URL, nil, nil); err == nil || !strings.Contains(err.Error(), "not public") {
+		t.Errorf("with TLS, not allowed: %v", err)
+	}
+}
