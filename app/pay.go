@@ -27,6 +27,7 @@ func (m *Market) payService(ctx context.Context) (*pay.Service, *database.DB, er
 		provider = pay.Sandbox{}
 	}
 	shop := m.conf.Module("shop").URL
+	hook := shop + "/webhooks/pay"
 	s := pay.New(pay.Config{
 		DB:       db,
 		Ledger:   ledger.New(db, m.now),
@@ -38,9 +39,9 @@ func (m *Market) payService(ctx context.Context) (*pay.Service, *database.DB, er
 		BaseURL:  m.conf.Module("pay").URL,
 		Fee:      pay.Fee(m.conf.Fee),
 		Webhooks: pay.Webhooks{
-			Sender: webhook.New(outward{shop, way{m}, webhook.Transport(m.conf.WebhookNetworks())}, m.now),
+			Sender: webhook.New(outward{hook, way{m}, webhook.Transport(m.conf.WebhookNetworks())}, m.now),
 			Sealer: web.NewSealer(m.secrets.Key("webhooks")),
-			Own:    []pay.OwnWebhook{{Merchant: "shop", URL: shop + "/webhooks/pay", Secrets: webhookSecrets(m.secrets)}},
+			Own:    []pay.OwnWebhook{{Merchant: "shop", URL: hook, Secrets: webhookSecrets(m.secrets)}},
 			Plain:  len(m.conf.WebhookAllow) > 0,
 		},
 		Returns:     map[string]string{"shop": shop + "/orders/{order}/return"},

@@ -25,17 +25,17 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// outward is how webhooks travel: to the market's own shop as modules call each other, to
-// everybody else with care.
+// outward is how webhooks travel: to where the market's own shop hears them as modules call each
+// other, everywhere else with care, to other addresses of the shop too.
 type outward struct {
-	shop    string // its base URL
+	hook    string // where the shop hears them
 	inside  http.RoundTripper
 	outside http.RoundTripper
 }
 
 func (o outward) RoundTrip(r *http.Request) (*http.Response, error) {
-	shop, err := url.Parse(o.shop)
-	if err == nil && shop.Scheme == r.URL.Scheme && shop.Host == r.URL.Host {
+	hook, err := url.Parse(o.hook)
+	if err == nil && hook.String() == r.URL.String() {
 		return o.inside.RoundTrip(r)
 	}
 	return o.outside.RoundTrip(r)
