@@ -182,7 +182,8 @@ func (s *Service) verifyPayment(r paymentRow, b *paymentBatch, report ledger.Rep
 // fits tells whether state, wallet and counters of a payment agree.
 func fits(r paymentRow) bool {
 	agreed, settled := r.Authorized > 0, r.State == payclient.Captured || r.State == payclient.Closed
-	return agreed == (r.WalletID != "") && (!agreed || r.Authorized == r.Amount) &&
+	known := settled || r.State == payclient.Open || r.State == payclient.Authorized
+	return known && agreed == (r.WalletID != "") && (!agreed || r.Authorized == r.Amount) &&
 		(r.Captured > 0) == (r.State == payclient.Captured) &&
 		(r.State != payclient.Open || !agreed) && (r.State != payclient.Authorized || agreed && r.Hold) &&
 		(r.Hold || r.Captured == r.Authorized) && settled == !r.SettledAt.IsZero()
