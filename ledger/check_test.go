@@ -21,16 +21,16 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 			return err
 		}
 	}
-	remove := func(where string) func(context.Context, bun.Tx) error {
+	remove := func(model any, where string) func(context.Context, bun.Tx) error {
 		return func(ctx context.Context, tx bun.Tx) error {
-			_, err := tx.NewDelete().Model((*transferRow)(nil)).Where(where).Exec(ctx)
+			_, err := tx.NewDelete().Model(model).Where(where).Exec(ctx)
 			return err
 		}
 	}
-	account, transfer := (*accountRow)(nil), (*transferRow)(nil)
+	account, transfer, batch := (*accountRow)(nil), (*transferRow)(nil), (*batchRow)(nil)
 	cases := map[string]struct {
 		tamper func(context.Context, bun.Tx) error
-		want   string
+		want   string // and whose it is, where others have it too
 	}{
 		"nothing":              {func(context.Context, bun.Tx) error { return nil }, ""},
 		"a balance":            {update(account, "posted = posted + 1", "id = 'a'"), BalanceReplays},
@@ -39,12 +39,28 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 		"an amount":            {update(transfer, "amount = amount + 1", "id = '2'"), BalanceReplays},
 		"a balance after":      {update(transfer, "debit_posted = debit_posted + 1", "id = '2'"), BalanceReplays},
 		"a direction":          {update(transfer, "credit = 'world', credit_seq = NULL", "id = '2'"), NoGaps},
-		"a missing row":        {remove("id = '2'"), NoGaps},
-		"a missing last row":   {remove("id = 'v'"), NoGaps},
-		"a missing hold":       {remove("id = 'h'"), EndsOnce},
+		"a missing row":        {remove(transfer, "id = '2'"), NoGaps},
+		"a missing last row":   {remove(transfer, "id = 'v'"), NoGaps},
+		"a missing hold":       {remove(transfer, "id = 'h'"), EndsOnce},
 		"a row without number": {update(transfer, "credit_seq = NULL", "id = '2'"), NoGaps},
 		"money from nowhere":   {update(account, "posted = posted + 1", "id = 'b'"), SumIsZero},
 		"a floor":              {update(account, "floor = 70", "id = 'a'"), AboveFloor},
+
+		"what an open account has":    {update(account, "posted = posted + 1", "id = 'world'"), BalanceReplays + ": world"},
+		"a number in an open account": {update(transfer, "debit_seq = 1", "id = '1'"), NoGaps + ": world"},
+		"what ends a hold":            {update(transfer, "amount = amount + 1", "id = 'v'"), EndsOnce + ": a"},
+		"whose hold ends":             {update(transfer, "debit = 'b', debit_seq = 2", "id = 'v'"), EndsOnce + ": b"},
+
+		"a missing account":                 {remove(account, "id = 'b'"), HasAccounts + ": b"},
+		"a missing last account":            {remove(account, "id = 'world'"), HasAccounts + ": world"},
+		"a missing last account of numbers": {update(transfer, "credit = 'z'", "id = '2'"), HasAccounts + ": z"},
+		"an account's unit":                 {update(account, "unit = 'USD'", "id = 'b'"), HasAccounts + ": b"},
+		"an open account's unit":            {update(account, "unit = 'USD'", "id = 'world'"), HasAccounts + ": world"},
+
+		"a batch's size":   {update(batch, "size = size + 1", "id = 2"), BatchIsWhole + ": batch 2"},
+		"a row's batch":    {update(transfer, "batch = 1", "id = '2'"), BatchIsWhole + ": batch 1"},
+		"an emptied batch": {update(transfer, "batch = 1", "id = '2'"), BatchIsWhole + ": batch 2"},
+		"a missing batch":  {remove(batch, "id = 2"), BatchIsWhole + ": 2"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
