@@ -2,11 +2,13 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,49 +83,87 @@ func bought(t *testing.T) *conf.Config {
 	return c
 }
 
-// What somebody changes in one of the two databases is found, and the order or payment is
-// named.
+// What somebody changes in the databases is found, and the order or payment is named. What else
+// the modules find in their own is for their own tests to say.
 func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
+	const (
+		refund = "INSERT INTO refunds (id, shipment_id, order_id, state, amount, currency, reason, answer, decision, open_since, paid_at, created_at) " +
+			"SELECT 'rfd_x', id, order_id, 'granted', 100, currency, '', '', '', 1, 1, 1 FROM shipments WHERE amount = 1200; " +
+			"INSERT INTO refund_events (refund_id, state, actor, at) VALUES ('rfd_x', 'granted', '', 1); " +
+			"UPDATE shipments SET refunded = 100 WHERE amount = 1200"
+		release = "UPDATE shipments SET state = 'received', shipped_at = 1, received_at = 1, released = amount, released_at = 1 WHERE amount = 1200; " +
+			"INSERT INTO shipment_events (shipment_id, state, actor, at) SELECT id, 'shipped', '', 1 FROM shipments WHERE amount = 1200; " +
+			"INSERT INTO shipment_events (shipment_id, state, actor, at) SELECT id, 'received', '', 1 FROM shipments WHERE amount = 1200; " +
+			"UPDATE orders SET state = 'completed' WHERE total = 1200; " +
+			"INSERT INTO order_events (order_id, state, at) SELECT id, 'completed', 1 FROM orders WHERE total = 1200"
+		second = "DROP INDEX payments_order_id_merchant_key; " + // which is what keeps everybody else from it
+			"INSERT INTO payments SELECT 'pay_x', order_id, merchant, payer, 'closed', NULL, amount, currency, expires_at, created_at, settled_at, 0, 0, 0, 0, 0 FROM payments WHERE amount = 1200; " +
+			"INSERT INTO payment_parties SELECT 'pay_x', payee, amount, 0, 0, 0 FROM payment_parties WHERE amount = 1200"
+	)
 	for name, c := range map[string]struct {
-		module, statement string
-		want              []string
+		shop, pay string // statements
+		compared  string // what is said of the comparison; "" is what is said when nothing is changed
+		want      []string
 	}{
-		"nothing":                        {"shop", "SELECT 1", nil},
-		"a paid order is called off":     {"shop", "UPDATE orders SET state = 'canceled' WHERE total = 1200", []string{paidIsCaptured}},
-		"an unpaid order is called paid": {"shop", "UPDATE orders SET state = 'paid', total = 3500 WHERE total = 3600", []string{paidIsCaptured}},
-		"an order vanishes":              {"shop", "DELETE FROM orders WHERE total = 1200", nil}, // within its grace
-		"a payment is closed":            {"pay", "UPDATE payments SET state = 'closed', wallet_id = NULL WHERE amount = 1200", []string{paidIsCaptured, pay.TransferFits}},
-		"a payment is less":              {"pay", "UPDATE payments SET amount = 1100, authorized = 1100, captured = 1100 WHERE amount = 1200", []string{paidIsCaptured, pay.TransferFits}},
-		"a payment vanishes":             {"pay", "DELETE FROM payments WHERE amount = 1200", []string{paidIsCaptured}},
-		"a payment is for another order": {"pay", "UPDATE payments SET order_id = 'ord_other', settled_at = 1 WHERE amount = 1200", []string{paidIsCaptured}},
-		"two payments change amounts":    {"pay", "UPDATE payments SET amount = 3600 - amount, authorized = 3600 - amount, captured = 3600 - amount WHERE amount IN (1200, 2400)", []string{paidIsCaptured, pay.TransferFits}},
-		"a transfer vanishes":            {"pay", "DELETE FROM transfers WHERE amount = 1200", []string{pay.TransferFits}},
-		"an order hears nothing":         {"pay", "UPDATE payments SET settled_at = 1 WHERE amount = 3600", []string{paidIsCaptured}},
+		"nothing":                                   {},
+		"a paid order is called off":                {shop: "UPDATE orders SET state = 'canceled' WHERE total = 1200", compared: "3 orders and 3 payments compared, 1 paid, 1", want: []string{paidIsCaptured + ": ord"}},
+		"an unpaid order is called paid":            {shop: "UPDATE orders SET state = 'paid', total = 3500 WHERE total = 3600", compared: "3 orders and 3 payments compared, 3 paid, 0", want: []string{paidIsCaptured + ": ord"}},
+		"an order vanishes":                         {shop: "DELETE FROM orders WHERE total = 1200", compared: "2 orders and 3 payments compared, 1 paid, 2", want: []string{shop.SoldIsPaid + ": prd"}},
+		"an order has vanished long ago":            {shop: "DELETE FROM orders WHERE total = 1200", pay: "UPDATE payments SET settled_at = 1 WHERE amount = 1200", compared: "2 orders and 3 payments compared, 1 paid, 1", want: []string{paidIsCaptured + ": ord", shop.SoldIsPaid + ": prd"}},
+		"a payment is for an order to come":         {pay: "UPDATE payments SET order_id = 'ord_other' WHERE amount = 3600"},
+		"a payment is for an order that never came": {pay: "UPDATE payments SET order_id = 'ord_other', settled_at = 1 WHERE amount = 3600", compared: "3 orders and 3 payments compared, 2 paid, 0", want: []string{paidIsCaptured + ": ord"}},
+		"a payment is for another order":            {pay: "UPDATE payments SET order_id = 'ord_other', settled_at = 1 WHERE amount = 1200", want: []string{paidIsCaptured + ": ord"}},
+		"a payment is closed":                       {pay: "UPDATE payments SET state = 'closed', wallet_id = NULL WHERE amount = 1200", want: []string{paidIsCaptured + ": ord", pay.TransferFits + ": pay"}},
+		"a payment is less":                         {pay: "UPDATE payments SET amount = 1100, authorized = 1100, captured = 1100 WHERE amount = 1200", want: []string{paidIsCaptured + ": ord", pay.TransferFits + ": pay"}},
+		"a payment vanishes":                        {pay: "DELETE FROM payments WHERE amount = 1200", compared: "3 orders and 2 payments compared, 2 paid, 1", want: []string{paidIsCaptured + ": ord"}},
+		"two payments change amounts":               {pay: "UPDATE payments SET amount = 3600 - amount, authorized = 3600 - amount, captured = 3600 - amount WHERE amount IN (1200, 2400)", want: []string{paidIsCaptured + ": ord", pay.TransferFits + ": pay"}},
+		"a transfer vanishes":                       {pay: "DELETE FROM transfers WHERE amount = 1200", want: []string{pay.TransferFits + ": pay"}},
+		"an order hears nothing":                    {pay: "UPDATE payments SET settled_at = 1 WHERE amount = 3600", compared: "3 orders and 3 payments compared, 2 paid, 0", want: []string{paidIsCaptured + ": ord"}},
+		"an order has two payments":                 {pay: second, want: []string{paidOnce + ": ord", paidIsCaptured + ": ord"}},
+		"nobody gave back what is done":             {shop: refund, want: []string{settledAlike + ": ord"}},
+		"nobody released what is done":              {shop: release, want: []string{settledAlike + ": ord"}},
+		"money went back that nobody granted":       {pay: "UPDATE payments SET refunded = 100 WHERE amount = 1200", want: []string{settledAlike + ": ord"}},
+		"money was released that nobody is due":     {pay: "UPDATE payments SET released = 100 WHERE amount = 1200", want: []string{settledAlike + ": ord"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conf := bought(t)
-			db, err := sql.Open("sqlite", filepath.Join(conf.Data, c.module+".db"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := db.ExecContext(t.Context(), c.statement); err != nil {
-				t.Fatal(err)
-			}
-			if err := db.Close(); err != nil {
-				t.Fatal(err)
+			for module, statements := range map[string]string{"shop": c.shop, "pay": c.pay} {
+				db, err := sql.Open("sqlite", filepath.Join(conf.Data, module+".db"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := db.ExecContext(t.Context(), statements); err != nil {
+					t.Fatal(err)
+				}
+				if err := db.Close(); err != nil {
+					t.Fatal(err)
+				}
 			}
 			var out bytes.Buffer
-			err = Verify(t.Context(), conf, Scope{Modules: []string{"auth", "pay", "shop"}}, &out)
-			if name == "nothing" && (err != nil || !strings.Contains(out.String(), "shop and pay: 3 orders and 3 payments compared, 2 paid, 1 captured payments wait for their order\n")) {
-				t.Errorf("got %v\n%s", err, &out)
+			err := Verify(t.Context(), conf, Scope{Modules: []string{"auth", "pay", "shop"}}, &out)
+			if len(c.want) == 0 && err != nil || len(c.want) > 0 && !errors.Is(err, ErrBroken) {
+				t.Errorf("got %v, want %q to be broken", err, c.want)
 			}
-			if len(c.want) > 0 && !errors.Is(err, ErrBroken) {
-				t.Errorf("got %v, want %v", err, ErrBroken)
+			if compared := cmp.Or(c.compared, "3 orders and 3 payments compared, 2 paid, 1"); !strings.Contains(out.String(), "shop and pay: "+compared+" captured payments wait for their order\n") {
+				t.Errorf("it doesn't say %q", compared)
 			}
-			for _, invariant := range c.want {
-				if !strings.Contains(out.String(), "VIOLATED "+invariant+": ord_") && !strings.Contains(out.String(), "VIOLATED "+invariant+": pay_") {
-					t.Errorf("%q isn't reported:\n%s", invariant, &out)
+			ours, got := []string{paidIsCaptured, paidOnce, settledAlike}, []string(nil)
+			for line := range strings.Lines(out.String()) {
+				if invariant, found := strings.CutPrefix(line, "VIOLATED "); found {
+					parts := strings.SplitN(invariant, ": ", 3)
+					kind, _, _ := strings.Cut(parts[1], "_")
+					if v := parts[0] + ": " + kind; slices.Contains(ours, parts[0]) || slices.Contains(c.want, v) {
+						got = append(got, v)
+					}
 				}
+			}
+			slices.Sort(got)
+			slices.Sort(c.want)
+			if got = slices.Compact(got); !slices.Equal(got, c.want) {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+			if t.Failed() {
+				t.Log(out.String())
 			}
 		})
 	}
