@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -27,6 +28,9 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 			return err
 		}
 	}
+	both := func(one, other func(context.Context, bun.Tx) error) func(context.Context, bun.Tx) error {
+		return func(ctx context.Context, tx bun.Tx) error { return errors.Join(one(ctx, tx), other(ctx, tx)) }
+	}
 	account, transfer, batch := (*accountRow)(nil), (*transferRow)(nil), (*batchRow)(nil)
 	cases := map[string]struct {
 		tamper func(context.Context, bun.Tx) error
@@ -48,6 +52,7 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 
 		"what an open account has":    {update(account, "posted = posted + 1", "id = 'world'"), BalanceReplays + ": world"},
 		"a number in an open account": {update(transfer, "debit_seq = 1", "id = '1'"), NoGaps + ": world"},
+		"a gap":                       {both(update(transfer, "debit_seq = debit_seq + 1", "id = 'v'"), update(account, "version = version + 1", "id = 'a'")), NoGaps + ": a"},
 		"what ends a hold":            {update(transfer, "amount = amount + 1", "id = 'v'"), EndsOnce + ": a"},
 		"whose hold ends":             {update(transfer, "debit = 'b', debit_seq = 2", "id = 'v'"), EndsOnce + ": b"},
 

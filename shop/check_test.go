@@ -102,7 +102,7 @@ func (m *market) violated() []string {
 	ctx := context.Background()
 	var names []struct{ ID, Name string }
 	err := m.db.Snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
-		return tx.NewRaw("SELECT id, buyer_name AS name FROM orders UNION ALL SELECT id, title FROM products UNION ALL "+
+		return tx.NewRaw("SELECT id, buyer_name AS name FROM orders UNION ALL SELECT id, title FROM products UNION ALL SELECT 'stock:' || id, title || ' in stock' FROM products UNION ALL "+
 			"SELECT s.id, o.buyer_name || '/' || s.seller_name FROM shipments s JOIN orders o ON o.id = s.order_id UNION ALL "+
 			"SELECT r.id, o.buyer_name || '/refund' FROM refunds r JOIN orders o ON o.id = r.order_id").Scan(ctx, &names)
 	})
@@ -186,7 +186,9 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 		change []string
 		want   []string
 	}{
-		"a product has a floor":            {[]string{"UPDATE accounts SET floor = -1 WHERE id = (SELECT 'stock:' || id FROM products WHERE title = 'Cup')"}, []string{StockAddsUp + ": Cup"}},
+		"a product has a floor": {[]string{"UPDATE accounts SET floor = -1 WHERE id = (SELECT 'stock:' || id FROM products WHERE title = 'Cup')"}, []string{StockAddsUp + ": Cup"}},
+		"more is held than there is": {[]string{"UPDATE accounts SET held = 1000 WHERE id = (SELECT 'stock:' || id FROM products WHERE title = 'Cup')"},
+			[]string{StockAddsUp + ": Cup", HeldIsPending + ": Cup", ledger.BalanceReplays + ": Cup in stock", ledger.HeldIsOpen + ": Cup in stock"}},
 		"a pending order asks for more":    {[]string{"UPDATE order_lines SET quantity = 3 WHERE order_id = " + ofOrder("pending")}, []string{HeldIsPending + ": Teapot", TotalIsLines + ": pending"}},
 		"a pending order is canceled":      {state("pending", Canceled), []string{HeldIsPending + ": Teapot"}},
 		"a canceled order is pending":      {orders("canceled", "state = 'pending'"), []string{HeldIsPending + ": Teapot"}},
