@@ -260,7 +260,7 @@ func (s *Service) byOrder(ctx context.Context, merchant, order string) (paymentR
 // readPayment is the one payment that q finds, with its shares by payee. Nobody sees one
 // whose time is over before it is closed.
 func (s *Service) readPayment(ctx context.Context, q *bun.SelectQuery) (paymentRow, []Share, error) {
-	row, shares, err := onePayment(ctx, s.db.NewSelect, q)
+	row, shares, err := onePayment(ctx, q)
 	if err != nil || !row.overdue(s.now()) {
 		return row, shares, err
 	}
@@ -273,27 +273,33 @@ func (s *Service) readPayment(ctx context.Context, q *bun.SelectQuery) (paymentR
 
 // payment is one as it stands.
 func (s *Service) payment(ctx context.Context, query func() *bun.SelectQuery, payment PaymentID) (paymentRow, []Share, error) {
-	return onePayment(ctx, query, query().Where("id = ?", payment))
+	return onePayment(ctx, query().Where("id = ?", payment))
 }
 
-func onePayment(ctx context.Context, query func() *bun.SelectQuery, q *bun.SelectQuery) (paymentRow, []Share, error) {
-	var rows []paymentRow
-	if err := q.Model(&rows).Limit(1).Scan(ctx); err != nil {
+// paymentPart is a payment beside one of its parties, nil where it has none.
+type paymentPart struct {
+	paymentRow `bun:",extend"`
+	Party      *partyRow `bun:"rel:has-one,join:id=payment_id"`
+}
+
+// onePayment reads a payment and its parties in one statement, so that their counters are
+// those of one moment.
+func onePayment(ctx context.Context, q *bun.SelectQuery) (paymentRow, []Share, error) {
+	var parts []paymentPart
+	if err := q.Model(&parts).Relation("Party").Order("id", "payee").Scan(ctx); err != nil {
 		return paymentRow{}, nil, fmt.Errorf("read a payment: %w", err)
 	}
-	if len(rows) == 0 {
+	if len(parts) == 0 {
 		return paymentRow{}, nil, payclient.ErrNoPayment
 	}
-	var found []partyRow
-	err := query().Model(&found).Where("payment_id = ?", rows[0].ID).Order("payee").Scan(ctx)
-	if err != nil {
-		return paymentRow{}, nil, fmt.Errorf("read parties of payment %s: %w", rows[0].ID, err)
+	row := parts[0].paymentRow
+	var shares []Share
+	for _, p := range parts {
+		if p.ID == row.ID && p.Party != nil { // two merchants may have one order's id
+			shares = append(shares, shareOf(*p.Party))
+		}
 	}
-	shares := make([]Share, len(found))
-	for i, p := range found {
-		shares[i] = shareOf(p)
-	}
-	return rows[0], shares, nil
+	return row, shares, nil
 }
 
 func (s *Service) paymentOf(r paymentRow, shares []Share) Payment {
