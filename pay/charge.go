@@ -172,8 +172,12 @@ func (s *Service) capture(ctx context.Context, row paymentRow, shares []Share, w
 		return Payment{}, s.shortage(payclient.ErrNoWallet, row, 0)
 	}
 	if row.State == payclient.Open {
+		var agreed paymentRow
+		var won bool
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			won, err := s.agree(ctx, tx, row, wallet)
+			var err error
+			agreed = row
+			won, err = s.agree(ctx, tx, &agreed, wallet)
 			crash.Point("pay.capture.written")
 			if err != nil || !won || !tell {
 				return err
@@ -188,6 +192,9 @@ func (s *Service) capture(ctx context.Context, row paymentRow, shares []Share, w
 			return Payment{}, fmt.Errorf("capture payment %s: %w", row.ID, err)
 		}
 		s.jobs.Wake()
+		if won { // what became of it since then is for who asks again
+			return s.paymentOf(agreed, taken(shares, agreed)), nil
+		}
 		if row, shares, err = s.payment(ctx, s.db.NewSelect, row.ID); err != nil {
 			return Payment{}, database.Afterwards(err)
 		}
@@ -199,6 +206,16 @@ func (s *Service) capture(ctx context.Context, row paymentRow, shares []Share, w
 		return Payment{}, row.refusal()
 	}
 	return Payment{}, payclient.ErrExpired
+}
+
+// taken are the shares of a payment that its payer has just agreed to.
+func taken(shares []Share, row paymentRow) []Share {
+	if row.State == payclient.Captured {
+		for i, s := range shares {
+			shares[i].Captured = s.Amount
+		}
+	}
+	return shares
 }
 
 // insufficient says what is missing now. That may be nothing, when money came in the

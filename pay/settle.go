@@ -34,8 +34,8 @@ func (s *Service) settle(ctx context.Context, tx bun.Tx, payment PaymentID, from
 }
 
 // agree is what its payer does to an open payment: the money is taken, or with Hold set
-// aside. It is false when the payment isn't open, or not any more.
-func (s *Service) agree(ctx context.Context, tx bun.Tx, row paymentRow, wallet WalletID) (bool, error) {
+// aside, and row is what it is then. It is false when the payment isn't open, or not any more.
+func (s *Service) agree(ctx context.Context, tx bun.Tx, row *paymentRow, wallet WalletID) (bool, error) {
 	now := database.At(s.now())
 	row.agreed(wallet, now)
 	won, err := s.settle(ctx, tx, row.ID, []string{payclient.Open}, row.State, func(q *bun.UpdateQuery) *bun.UpdateQuery {
@@ -51,7 +51,7 @@ func (s *Service) agree(ctx context.Context, tx bun.Tx, row paymentRow, wallet W
 			return false, err
 		}
 	}
-	return true, s.post(ctx, tx, s.taking(row))
+	return true, s.post(ctx, tx, s.taking(*row))
 }
 
 // captureShares marks every share of a payment as captured.
