@@ -85,15 +85,22 @@ func newBench(t *testing.T, db *database.DB) *bench {
 // verify checks every invariant.
 func (b *bench) verify(t *testing.T) {
 	t.Helper()
-	var broken []string
-	if _, err := b.Check(t.Context(), func(invariant, id, found string) {
-		broken = append(broken, invariant+": "+id+": "+found)
-	}); err != nil {
+	broken, err := b.broken(t.Context())
+	if err != nil {
 		t.Errorf("check: %v", err)
 	}
 	for _, problem := range broken {
 		t.Errorf("invariant: %s", problem)
 	}
+}
+
+// broken is every invariant that doesn't hold.
+func (b *bench) broken(ctx context.Context) ([]string, error) {
+	var broken []string
+	_, err := b.Check(ctx, func(invariant, id, found string) {
+		broken = append(broken, invariant+": "+id+": "+found)
+	})
+	return broken, err
 }
 
 // wallet makes a wallet with that much in it.

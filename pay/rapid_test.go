@@ -16,8 +16,8 @@ import (
 	"jishi/pay"
 )
 
-// Any sequence of verbs, asked again or not, does what the model does, and the invariants
-// hold. How many sequences of how many verbs: -rapid.checks, -rapid.steps.
+// Any sequence of verbs, asked again or not, does what the model does, and after each of them
+// the invariants hold. How many sequences of how many verbs: -rapid.checks, -rapid.steps.
 func TestPayIsItsModel(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { isItsModel(t, dbtest.SQLite) })
 	t.Run("mariadb", func(t *testing.T) {
@@ -45,10 +45,6 @@ func isItsModel(t *testing.T, address func(testing.TB) string) {
 		b.Service = pay.New(b.config)
 		s := &sequence{ctx: t.Context(), b: b, m: newModel(b.clock.now(), b.config.Fee), name: fmt.Sprint(n)}
 		rt.Repeat(s.verbs(t))
-		b.verify(t)
-		if t.Failed() {
-			rt.FailNow()
-		}
 	})
 	t.Logf("%d sequences", n)
 }
@@ -217,6 +213,9 @@ func (s *sequence) verbs(t *testing.T) map[string]func(*rapid.T) {
 			b.look(t, m)
 			if got, want := b.look(t, m), m.String(); got != want {
 				rt.Fatalf("there is\n%s\nthe model has\n%s", got, want)
+			}
+			if broken, err := b.broken(ctx); err != nil || len(broken) > 0 {
+				rt.Fatalf("invariants: %q, %v", broken, err)
 			}
 		},
 	}
