@@ -134,40 +134,41 @@ func (b *bench) event(t *testing.T, id string) {
 	}
 }
 
-// An event is tried ten times over three days, the same each time but for the time that is
-// signed, and then given up.
+// An event is tried ten times over three days, at exactly the pauses that Standard Webhooks
+// proposes, the same each time but for the time that is signed, and then given up.
 func TestTheSchedule(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		r := b.told()
 		b.own(t, "")
 		b.event(t, "ord_1")
-		for _, answer := range []struct {
+		answers := []struct {
 			status int
 			err    error
-		}{{500, nil}, {302, nil}, {0, errors.New("no answer")}, {404, nil}} {
+		}{{500, nil}, {302, nil}, {0, errors.New("no answer")}, {404, nil}}
+		pauses := []time.Duration{
+			0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
+			10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+		}
+		for i, pause := range pauses {
+			answer := answers[i%len(answers)]
 			r.status, r.err = answer.status, answer.err
-			b.catchUp(t)
-			b.clock.pass(5 * time.Minute)
-		}
-		began := b.clock.now()
-		tries := len(r.got)
-		if tries != 3 { // at once, after 5 s, after 5 m; the fourth is 30 m later
-			t.Errorf("%d tries in the first minutes", tries)
-		}
-		var after []string
-		for range 80 * 60 {
-			b.clock.pass(time.Minute)
-			n := len(r.got)
-			b.catchUp(t)
-			if len(r.got) > n {
-				after = append(after, b.clock.now().Sub(began).Round(time.Minute).String())
+			if pause > 0 {
+				b.clock.pass(pause - time.Second)
+				b.catchUp(t)
+				if len(r.got) != i {
+					t.Fatalf("try %d came less than %s after the one before", i+1, pause)
+				}
+				b.clock.pass(time.Second)
 			}
-			if len(after) == 7 && b.clock.now().Sub(began) > 77*time.Hour {
-				break
+			b.catchUp(t)
+			if len(r.got) != i+1 {
+				t.Fatalf("%d tries, want %d: one %s after the one before", len(r.got), i+1, pause)
 			}
 		}
-		if len(r.got) != 10 {
-			t.Errorf("%d tries, want 10; the last ones after %s", len(r.got), after)
+		b.clock.pass(30 * 24 * time.Hour)
+		b.catchUp(t)
+		if len(r.got) != len(pauses) {
+			t.Errorf("%d tries, want %d", len(r.got), len(pauses))
 		}
 		ids := map[string]bool{}
 		for _, d := range r.got {
