@@ -203,10 +203,8 @@ func (s *Service) PaymentOf(ctx context.Context, caller Caller, order string) (P
 	return s.paymentOf(row, shares), nil
 }
 
-// insertPayment writes a new payment. One that waits, for money or to be captured, has a
-// job that ends it at its deadline.
-// insertPayments writes payments that are new. Those that wait for something are closed when
-// their time is over.
+// insertPayments writes payments that are new. Those that wait, for money or to be captured,
+// have a job that ends them at their deadline.
 func (s *Service) insertPayments(ctx context.Context, tx bun.Tx, rows []paymentRow, parties []partyRow) error {
 	if len(rows) == 0 {
 		return nil
