@@ -109,6 +109,15 @@ func (l *Ledger) TransfersIn(ctx context.Context, tx bun.Tx, ids ...TransferID) 
 	return found, nil
 }
 
+// CountIn is how many transfers there are, as a transaction sees them.
+func (l *Ledger) CountIn(ctx context.Context, tx bun.Tx) (int64, error) {
+	n, err := tx.NewSelect().Model((*transferRow)(nil)).Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count transfers: %w", err)
+	}
+	return int64(n), nil
+}
+
 // Entry is one line of a guarded account's statement.
 type Entry struct {
 	Seq      int64 // 1, 2, 3 … without gaps

@@ -20,17 +20,18 @@ const (
 	StateFits        = "a payment has a wallet, and its money is held or taken, exactly as its state says"
 	TransferFits     = "a payment's transfers from its wallet into escrow are those of its state"
 	SharesFit        = "a share counts its refunds and releases"
-	MoneyMoved       = "a refund or a release has moved its money"
+	MoneyMoved       = "a top-up, a refund or a release has moved its money"
 	EscrowFits       = "escrow is what was captured and neither refunded nor released"
 	FeesFit          = "fees are those of the releases"
 	WorldIsToppedUp  = "the world has given the sum of the top-ups that succeeded"
+	NothingElseMoved = "every transfer is of a top-up, a payment, a refund or a release"
 	NothingLate      = "no payment waits past its deadline, unless nobody works"
 )
 
 // Checked is how much a check read.
 type Checked struct {
 	ledger.Checked
-	Wallets, Payments, Refunds, Releases int64
+	Wallets, TopUps, Payments, Refunds, Releases int64
 }
 
 // checkBatch is how many rows a check reads at a time.
@@ -47,6 +48,9 @@ func (s *Service) Check(ctx context.Context, report ledger.Report) (Checked, err
 	if c.Wallets, err = s.checkWallets(ctx, report); err != nil {
 		return c, err
 	}
+	if c.TopUps, err = s.checkTopUps(ctx, report); err != nil {
+		return c, err
+	}
 	if c.Payments, err = s.checkPayments(ctx, report); err != nil {
 		return c, err
 	}
@@ -56,7 +60,10 @@ func (s *Service) Check(ctx context.Context, report ledger.Report) (Checked, err
 	if c.Releases, err = s.checkReleases(ctx, report); err != nil {
 		return c, err
 	}
-	return c, s.checkTotals(ctx, report)
+	if err := s.checkTotals(ctx, report); err != nil {
+		return c, err
+	}
+	return c, s.checkNothingElse(ctx, report)
 }
 
 func (s *Service) checkWallets(ctx context.Context, report ledger.Report) (int64, error) {
@@ -120,4 +127,35 @@ func (s *Service) checkTotals(ctx context.Context, report ledger.Report) error {
 		report(WorldIsToppedUp, string(s.world()), fmt.Sprintf("the world gave %d, top-ups are %d", gave, toppedUp))
 	}
 	return nil
+}
+
+// checkNothingElse counts: where every transfer that must be there is there, which the other
+// checks say, as many as there must be are no others.
+func (s *Service) checkNothingElse(ctx context.Context, report ledger.Report) error {
+	var has, want int64
+	err := s.db.Snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		for _, part := range []*bun.SelectQuery{
+			tx.NewSelect().Model((*topUpRow)(nil)).ColumnExpr("COUNT(*)").Where("state = ?", payclient.Succeeded),
+			tx.NewSelect().Model((*paymentRow)(nil)).ColumnExpr("COUNT(*)").Where("authorized > 0"),
+			tx.NewSelect().Model((*paymentRow)(nil)).ColumnExpr("COUNT(*)").Where("authorized > 0").Where("hold = ?", true).
+				Where("state IN (?)", bun.List([]string{payclient.Captured, payclient.Closed})), // the ends of holds
+			tx.NewSelect().Model((*refundRow)(nil)).ColumnExpr("COUNT(*)"),
+			tx.NewSelect().Model((*refundRow)(nil)).ColumnExpr("COUNT(*)").Where("wallet_id IS NOT NULL"), // first from the payee
+			tx.NewSelect().Model((*releaseRow)(nil)).ColumnExpr("COUNT(*)"),
+			tx.NewSelect().Model((*releaseRow)(nil)).ColumnExpr("COUNT(*)").Where("fee > 0"),
+		} {
+			var n int64
+			if err := part.Scan(ctx, &n); err != nil {
+				return fmt.Errorf("count what has transfers: %w", err)
+			}
+			want += n
+		}
+		var err error
+		has, err = s.ledger.CountIn(ctx, tx)
+		return err
+	})
+	if err == nil && has != want {
+		report(NothingElseMoved, "transfers", fmt.Sprintf("there are %d, top-ups, payments, refunds and releases have %d", has, want))
+	}
+	return err
 }

@@ -124,7 +124,7 @@ func TestCheckCountsWhatItReads(t *testing.T) {
 		t.Errorf("a sound world: %q", got)
 	}
 	got, err := b.Check(t.Context(), func(string, string, string) {})
-	want := pay.Checked{Checked: got.Checked, Wallets: 3, Payments: 10, Refunds: 4, Releases: 3}
+	want := pay.Checked{Checked: got.Checked, Wallets: 3, TopUps: 2, Payments: 10, Refunds: 4, Releases: 3}
 	if err != nil || got != want {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
@@ -179,6 +179,7 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 		escrowFits            = pay.EscrowFits + ": " + escrow
 		feesFit               = pay.FeesFit + ": " + fees
 		toppedUp              = pay.WorldIsToppedUp + ": " + outside
+		nothingElse           = pay.NothingElseMoved + ": transfers"
 		bobs                  = "(SELECT id FROM wallets WHERE user_id = 'usr_bob')"
 		dans                  = "(SELECT id FROM wallets WHERE user_id = 'usr_dan')"
 	)
@@ -215,15 +216,15 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 		"what is held is open":                  {inPayment("held", "state = 'open'"), []string{pay.StateFits + ": held"}},
 		"what is open is held":                  {inPayment("open", "state = 'authorized'"), []string{pay.StateFits + ": open"}},
 		"what is held never was":                {inPayment("held", "hold = 0"), []string{pay.StateFits + ": held", pay.TransferFits + ": held"}},
-		"what was taken in part was never held": {inPayment("captured-part", "hold = 0"), []string{pay.StateFits + ": captured-part", pay.TransferFits + ": captured-part"}},
+		"what was taken in part was never held": {inPayment("captured-part", "hold = 0"), []string{pay.StateFits + ": captured-part", pay.TransferFits + ": captured-part", nothingElse}},
 		"an open payment has an end":            {inPayment("open", "settled_at = created_at"), []string{pay.StateFits + ": open"}},
 		"a closed payment has no end":           {inPayment("closed", "settled_at = NULL"), []string{pay.StateFits + ": closed"}},
 		"a payment is in no state":              {inPayment("open", "state = 'lost'"), []string{pay.StateFits + ": open"}},
 
 		"another wallet has paid":         {inPayment("captured", "wallet_id = "+bobs), []string{pay.TransferFits + ": captured"}},
-		"a held payment is called closed": {inPayment("held", "state = 'closed', settled_at = created_at"), []string{pay.TransferFits + ": held"}},
-		"a closed payment is called held": {inPayment("closed-held", "state = 'authorized', settled_at = NULL"), []string{pay.TransferFits + ": closed-held"}},
-		"a payment never was paid":        {inPayment("held", "state = 'open', wallet_id = NULL, authorized = 0"), []string{pay.TransferFits + ": held"}},
+		"a held payment is called closed": {inPayment("held", "state = 'closed', settled_at = created_at"), []string{pay.TransferFits + ": held", nothingElse}},
+		"a closed payment is called held": {inPayment("closed-held", "state = 'authorized', settled_at = NULL"), []string{pay.TransferFits + ": closed-held", nothingElse}},
+		"a payment never was paid":        {inPayment("held", "state = 'open', wallet_id = NULL, authorized = 0"), []string{pay.TransferFits + ": held", nothingElse}},
 		"another amount is held":          {inTransfer("amount = 199", "id = "+of("held")), []string{pay.TransferFits + ": held", ledger.BalanceReplays + ": usr_alice", ledger.HeldIsOpen + ": usr_alice"}},
 
 		"a payment's transfer is another's": {inTransfer("id = 'x'", "id = "+of("captured")), []string{pay.TransferFits + ": captured"}},
@@ -232,9 +233,9 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 		"a refund is more":                          {inRow("refunds", "back-10", "amount = 11"), []string{pay.SharesFit + ": refunded", pay.MoneyMoved + ": back-10"}},
 		"a refund is of another share":              {inRow("refunds", "back-10", "payee = 'usr_carol'"), []string{pay.SharesFit + ": refunded"}},
 		"a refund is of nobody's share":             {inRow("refunds", "back-10", "payee = 'usr_dan'"), []string{pay.SharesFit + ": refunded"}},
-		"a refund vanishes":                         {written("DELETE FROM refunds WHERE reference = 'back-10'"), []string{pay.SharesFit + ": refunded"}},
+		"a refund vanishes":                         {written("DELETE FROM refunds WHERE reference = 'back-10'"), []string{pay.SharesFit + ": refunded", nothingElse}},
 		"a release is less":                         {inRow("releases", "to-bob-5", "amount = 4"), []string{pay.SharesFit + ": released", pay.MoneyMoved + ": to-bob-5"}},
-		"a release vanishes":                        {written("DELETE FROM releases WHERE reference = 'to-bob-5'"), []string{pay.SharesFit + ": released"}},
+		"a release vanishes":                        {written("DELETE FROM releases WHERE reference = 'to-bob-5'"), []string{pay.SharesFit + ": released", nothingElse}},
 		"a share counts a refund that isn't there":  {inShare("captured", "refunded = 1"), []string{pay.SharesAddUp + ": captured", pay.SharesFit + ": captured"}},
 		"a share counts a release that isn't there": {inShare("captured", "released = 1"), []string{pay.SharesAddUp + ": captured", pay.SharesFit + ": captured"}},
 
@@ -248,13 +249,24 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 		"a release's transfer is another's":      {inTransfer("id = 'x'", "id = (SELECT id FROM releases WHERE reference = 'to-bob-5')"), []string{pay.MoneyMoved + ": to-bob-5"}},
 		"a fee is another's":                     {inTransfer("id = 'x'", "id = (SELECT id || ':fee' FROM releases WHERE reference = 'to-bob-40')"), []string{pay.MoneyMoved + ": to-bob-40"}},
 
-		"money leaves escrow":       {moved(escrow, outside), []string{escrowFits, toppedUp}},
-		"fees leave":                {moved(fees, outside), []string{feesFit, toppedUp}},
-		"fees go up":                {inRow("releases", "to-bob-5", "fee = 1"), []string{feesFit, pay.MoneyMoved + ": to-bob-5"}},
-		"a top-up is more":          {written("UPDATE topups SET amount = 1001 WHERE amount = 1000"), []string{toppedUp}},
-		"a top-up never came":       {written("UPDATE topups SET state = 'created' WHERE amount = 1000"), []string{toppedUp}},
-		"a top-up came that didn't": {written("UPDATE topups SET state = 'succeeded' WHERE amount = 500"), []string{toppedUp}},
-		"a top-up vanishes":         {written("DELETE FROM topups WHERE amount = 1000"), []string{toppedUp}},
+		"money leaves escrow":                   {moved(escrow, outside), []string{escrowFits, toppedUp, nothingElse}},
+		"fees leave":                            {moved(fees, outside), []string{feesFit, toppedUp, nothingElse}},
+		"fees go up":                            {inRow("releases", "to-bob-5", "fee = 1"), []string{feesFit, pay.MoneyMoved + ": to-bob-5", nothingElse}},
+		"a top-up is more":                      {written("UPDATE topups SET amount = 1001 WHERE amount = 1000"), []string{toppedUp, pay.MoneyMoved + ": top-up-1001"}},
+		"a top-up never came":                   {written("UPDATE topups SET state = 'created' WHERE amount = 1000"), []string{toppedUp, nothingElse}},
+		"a top-up came that didn't":             {written("UPDATE topups SET state = 'succeeded' WHERE amount = 500"), []string{toppedUp, pay.MoneyMoved + ": top-up-500", nothingElse}},
+		"a top-up vanishes":                     {written("DELETE FROM topups WHERE amount = 1000"), []string{toppedUp, nothingElse}},
+		"two top-ups have each other's amounts": {written("UPDATE topups SET amount = 10000 - amount WHERE amount IN (1000, 9000)"), []string{pay.MoneyMoved + ": top-up-1000", pay.MoneyMoved + ": top-up-9000"}},
+		"a top-up went to another wallet":       {written("UPDATE topups SET wallet_id = " + dans + " WHERE amount = 1000"), []string{pay.MoneyMoved + ": top-up-1000"}},
+		"a payment vanishes that took nothing":  {written("DELETE FROM payments WHERE order_id = 'closed-held'"), []string{nothingElse}},
+		"one wallet gives to another": {func(t *testing.T, b *bench, url string) {
+			from, err1 := b.Purse(t.Context(), alice)
+			to, err2 := b.Purse(t.Context(), bob)
+			if err := errors.Join(err1, err2); err != nil {
+				t.Fatal(err)
+			}
+			moved(ledger.AccountID(from.Wallets[0].ID), ledger.AccountID(to.Wallets[0].ID))(t, b, url)
+		}, []string{nothingElse}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := dbtest.Copy(t, original)

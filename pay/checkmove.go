@@ -7,6 +7,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/ledger"
+	"jishi/pay/payclient"
 )
 
 // paidRefund is a refund with the wallet that had paid.
@@ -34,7 +35,19 @@ func (s *Service) checkReleases(ctx context.Context, report ledger.Report) (int6
 		func(r releaseRow) (string, []ledger.Transfer) { return r.ID, s.releaseTransfers(&r) })
 }
 
-// checkMoves reads refunds or releases in batches and finds the transfers that each must
+// checkTopUps does the same with the top-ups whose money came.
+func (s *Service) checkTopUps(ctx context.Context, report ledger.Report) (int64, error) {
+	return checkMoves(ctx, s, report,
+		func(q *bun.SelectQuery) *bun.SelectQuery {
+			return q.Where("t.state = ?", payclient.Succeeded).Order("t.id").Limit(checkBatch)
+		},
+		"t.id > ?",
+		func(r topUpRow) (string, []ledger.Transfer) {
+			return string(r.ID), []ledger.Transfer{s.topUpTransfer(r)}
+		})
+}
+
+// checkMoves reads top-ups, refunds or releases in batches and finds the transfers that each must
 // have.
 func checkMoves[T any](ctx context.Context, s *Service, report ledger.Report, batch func(*bun.SelectQuery) *bun.SelectQuery, further string, want func(T) (string, []ledger.Transfer)) (int64, error) {
 	var n int64

@@ -205,10 +205,7 @@ func (s *Service) Confirm(ctx context.Context, topUp TopUpID, r Receipt) (TopUp,
 		if err := s.jobs.Remove(ctx, tx, topUpJob, string(topUp)); err != nil {
 			return err
 		}
-		return s.post(ctx, tx, ledger.Transfer{
-			ID: ledger.TransferID(topUp), Kind: ledger.Move, Debit: s.world(), Credit: ledger.AccountID(row.WalletID),
-			Amount: row.Amount, Code: codeTopUp, Ref: string(topUp),
-		})
+		return s.post(ctx, tx, s.topUpTransfer(row))
 	})
 	crash.Point("pay.topup.confirmed")
 	if database.Taken(err) {
@@ -224,6 +221,14 @@ func (s *Service) Confirm(ctx context.Context, topUp TopUpID, r Receipt) (TopUp,
 		return TopUp{}, fmt.Errorf("confirm top-up %s with %s: it came as %s: %w", topUp, r.Reference, row.Reference, errReceipt)
 	}
 	return s.topUpOf(row), nil
+}
+
+// topUpTransfer moves a top-up's money.
+func (s *Service) topUpTransfer(r topUpRow) ledger.Transfer {
+	return ledger.Transfer{
+		ID: ledger.TransferID(r.ID), Kind: ledger.Move, Debit: s.world(), Credit: ledger.AccountID(r.WalletID),
+		Amount: r.Amount, Code: codeTopUp, Ref: string(r.ID),
+	}
 }
 
 func (s *Service) topUp(ctx context.Context, topUp TopUpID) (topUpRow, error) {

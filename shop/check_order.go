@@ -18,12 +18,13 @@ const grace = 15 * time.Minute
 // The invariants of orders and of what follows payment, as they are reported.
 const (
 	TotalIsLines     = "an order's total is that of its lines"
-	HistoryEnds      = "an order's history has its state"
+	OrderHistory     = "an order's history has its state and those before it"
 	ShipmentsArePaid = "a paid order has one shipment per seller, of that seller's share; no other order has any"
 	ShipmentsEnd     = "an order is completed exactly when its shipments have ended"
 	ShipmentHistory  = "a shipment's history has its state and those before it"
 	ShareAddsUp      = "a shipment's refunds are what it says, and what is released is the rest"
 	RefundHistory    = "a refund's history has its state"
+	RefundIsOf       = "a refund is of a shipment of its order"
 	RefundIsOpen     = "a refund waits for an answer exactly when its shipment says so"
 	NothingLate      = "no order, shipment or refund is long after its deadline, unless nobody works"
 )
@@ -89,9 +90,16 @@ func (s *Service) orderQueries(tx bun.Tx, batch between[OrderID]) []query {
 	shares := batch.of(tx.NewSelect().Table("order_lines"), "order_id").
 		ColumnExpr("order_id, seller, SUM(price * quantity) AS amount").GroupExpr("order_id, seller")
 	return []query{
-		{HistoryEnds, "it has not", orders().
+		{OrderHistory, "it has not", orders().
 			Join("LEFT JOIN order_events AS e ON e.order_id = o.id AND e.state = o.state").
-			Column("o.id").Where("e.order_id IS NULL"), ""},
+			Join("LEFT JOIN order_events AS began ON began.order_id = o.id AND began.state = ?", Pending).
+			Join("LEFT JOIN order_events AS paid ON paid.order_id = o.id AND paid.state = ?", Paid).
+			Column("o.id").
+			Where("o.state NOT IN (?) OR e.state IS NULL OR began.state IS NULL OR (paid.state IS NULL) <> (o.state NOT IN (?))",
+				bun.In([]State{Pending, Paid, Completed, Canceled}), paid), ""},
+		{TotalIsLines, "it has lines, and doesn't exist", batch.of(tx.NewSelect().TableExpr("order_lines AS l"), "l.order_id").
+			Join("LEFT JOIN orders AS o ON o.id = l.order_id").
+			ColumnExpr("DISTINCT l.order_id").Where("o.id IS NULL"), ""},
 		{TotalIsLines, "it is not", orders().
 			Join("LEFT JOIN order_lines AS l ON l.order_id = o.id").
 			Column("o.id").GroupExpr("o.id, o.total").
@@ -124,10 +132,14 @@ func (s *Service) orderQueries(tx bun.Tx, batch between[OrderID]) []query {
 			Join("LEFT JOIN refunds AS r ON r.shipment_id = s.id AND r.state = ?", Granted).
 			Column("s.id").
 			GroupExpr("s.id, s.state, s.amount, s.refunded, s.released, s.received_at").
-			Having("COALESCE(SUM(r.amount), 0) <> s.refunded OR (s.state = ?) <> (s.refunded = s.amount) OR (s.released > 0) <> (s.received_at IS NOT NULL)", Refunded), ""},
+			Having("COALESCE(SUM(r.amount), 0) <> s.refunded OR (s.state = ?) <> (s.refunded = s.amount) OR (s.released > 0) <> (s.received_at IS NOT NULL) "+
+				"OR (s.received_at IS NOT NULL AND s.released NOT BETWEEN s.amount - s.refunded AND s.amount)", Refunded), ""},
 		{RefundHistory, "it has not", refunds().
 			Join("LEFT JOIN refund_events AS e ON e.refund_id = r.id AND e.state = r.state").
 			Column("r.id").Where("e.state IS NULL"), ""},
+		{RefundIsOf, "it is not", refunds().
+			Join("LEFT JOIN shipments AS s ON s.id = r.shipment_id AND s.order_id = r.order_id").
+			Column("r.id").Where("s.id IS NULL"), ""},
 		{RefundIsOpen, "they don't agree", refunds().
 			Join("LEFT JOIN shipments AS s ON s.id = r.shipment_id AND s.open_refund = r.id").
 			Column("r.id").

@@ -198,7 +198,7 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 
 		"an order costs more":           {orders("pending", "total = total + 1"), []string{TotalIsLines + ": pending"}},
 		"an order's lines vanish":       {[]string{"DELETE FROM order_lines WHERE order_id = " + ofOrder("canceled")}, []string{TotalIsLines + ": canceled"}},
-		"an order's history is cut off": {[]string{"DELETE FROM order_events WHERE state = 'canceled' AND order_id = " + ofOrder("canceled")}, []string{HistoryEnds + ": canceled"}},
+		"an order's history is cut off": {[]string{"DELETE FROM order_events WHERE state = 'canceled' AND order_id = " + ofOrder("canceled")}, []string{OrderHistory + ": canceled"}},
 
 		"a shipment vanishes":              {[]string{"DELETE FROM shipments WHERE id = " + ofShipment("paid")}, []string{ShipmentsArePaid + ": paid"}},
 		"a shipment costs more":            {shipments("paid", "amount = amount + 1"), []string{ShipmentsArePaid + ": paid"}},
