@@ -141,16 +141,18 @@ func TestCheckFindsNothingWhereNothingIsWrong(t *testing.T) {
 	}
 }
 
-// ofOrder and its like find what a change is made to: an order, its shipment that Ann sends, and
+// orderNamed and its like find what a change is made to: an order, its shipment that Ann sends, and
 // its refund.
-func ofOrder(name string) string { return "(SELECT id FROM orders WHERE buyer_name = '" + name + "')" }
-
-func ofShipment(name string) string {
-	return "(SELECT id FROM shipments WHERE seller_name = 'Ann' AND order_id = " + ofOrder(name) + ")"
+func orderNamed(name string) string {
+	return "(SELECT id FROM orders WHERE buyer_name = '" + name + "')"
 }
 
-func ofRefund(name string) string {
-	return "(SELECT id FROM refunds WHERE order_id = " + ofOrder(name) + ")"
+func shipmentNamed(name string) string {
+	return "(SELECT id FROM shipments WHERE seller_name = 'Ann' AND order_id = " + orderNamed(name) + ")"
+}
+
+func refundNamed(name string) string {
+	return "(SELECT id FROM refunds WHERE order_id = " + orderNamed(name) + ")"
 }
 
 // moved has the ledger move pieces of the teapot, and nobody knows why.
@@ -172,15 +174,15 @@ func moved(kind ledger.Kind, debit, credit func(ProductID) ledger.AccountID) fun
 func TestCheckFindsWhatWasChanged(t *testing.T) {
 	_, original := trade(t)
 	orders := func(name, set string) []string {
-		return []string{"UPDATE orders SET " + set + " WHERE id = " + ofOrder(name)}
+		return []string{"UPDATE orders SET " + set + " WHERE id = " + orderNamed(name)}
 	}
 	shipments := func(name, set string) []string {
-		return []string{"UPDATE shipments SET " + set + " WHERE id = " + ofShipment(name)}
+		return []string{"UPDATE shipments SET " + set + " WHERE id = " + shipmentNamed(name)}
 	}
 	// state changes that of an order, with its history.
 	state := func(name string, to State) []string {
 		return append(orders(name, "state = '"+string(to)+"'"),
-			"INSERT INTO order_events (order_id, state, at) VALUES ("+ofOrder(name)+", '"+string(to)+"', 1)")
+			"INSERT INTO order_events (order_id, state, at) VALUES ("+orderNamed(name)+", '"+string(to)+"', 1)")
 	}
 	for name, c := range map[string]struct {
 		change []string
@@ -189,45 +191,51 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 		"a product has a floor": {[]string{"UPDATE accounts SET floor = -1 WHERE id = (SELECT 'stock:' || id FROM products WHERE title = 'Cup')"}, []string{StockAddsUp + ": Cup"}},
 		"more is held than there is": {[]string{"UPDATE accounts SET held = 1000 WHERE id = (SELECT 'stock:' || id FROM products WHERE title = 'Cup')"},
 			[]string{StockAddsUp + ": Cup", HeldIsPending + ": Cup", ledger.BalanceReplays + ": Cup in stock", ledger.HeldIsOpen + ": Cup in stock"}},
-		"a pending order asks for more":    {[]string{"UPDATE order_lines SET quantity = 3 WHERE order_id = " + ofOrder("pending")}, []string{HeldIsPending + ": Teapot", TotalIsLines + ": pending"}},
+		"a pending order asks for more":    {[]string{"UPDATE order_lines SET quantity = 3 WHERE order_id = " + orderNamed("pending")}, []string{HeldIsPending + ": Teapot", TotalIsLines + ": pending"}},
 		"a pending order is canceled":      {state("pending", Canceled), []string{HeldIsPending + ": Teapot"}},
 		"a canceled order is pending":      {orders("canceled", "state = 'pending'"), []string{HeldIsPending + ": Teapot"}},
-		"what was sold is another product": {[]string{"UPDATE order_lines SET product_id = (SELECT id FROM products WHERE title = 'Cup') WHERE order_id = " + ofOrder("received")}, []string{SoldIsPaid + ": Teapot", SoldIsPaid + ": Cup"}},
+		"what was sold is another product": {[]string{"UPDATE order_lines SET product_id = (SELECT id FROM products WHERE title = 'Cup') WHERE order_id = " + orderNamed("received")}, []string{SoldIsPaid + ": Teapot", SoldIsPaid + ": Cup"}},
 		"what was sent is sold again":      {shipments("returned", "shipped_at = NULL"), []string{SoldIsPaid + ": Teapot", ShipmentHistory + ": returned/Ann"}},
-		"what is sold again was sent":      {append(shipments("given-back", "shipped_at = 1"), "INSERT INTO shipment_events (shipment_id, state, actor, at) VALUES ("+ofShipment("given-back")+", 'shipped', '', 1)"), []string{SoldIsPaid + ": Teapot"}},
+		"what is sold again was sent":      {append(shipments("given-back", "shipped_at = 1"), "INSERT INTO shipment_events (shipment_id, state, actor, at) VALUES ("+shipmentNamed("given-back")+", 'shipped', '', 1)"), []string{SoldIsPaid + ": Teapot"}},
 
 		"an order costs more":           {orders("pending", "total = total + 1"), []string{TotalIsLines + ": pending"}},
-		"an order's lines vanish":       {[]string{"DELETE FROM order_lines WHERE order_id = " + ofOrder("canceled")}, []string{TotalIsLines + ": canceled"}},
-		"an order's history is cut off": {[]string{"DELETE FROM order_events WHERE state = 'canceled' AND order_id = " + ofOrder("canceled")}, []string{OrderHistory + ": canceled"}},
+		"an order's lines vanish":       {[]string{"DELETE FROM order_lines WHERE order_id = " + orderNamed("canceled")}, []string{TotalIsLines + ": canceled"}},
+		"an order's history is cut off": {[]string{"DELETE FROM order_events WHERE state = 'canceled' AND order_id = " + orderNamed("canceled")}, []string{OrderHistory + ": canceled"}},
 
-		"a shipment vanishes":              {[]string{"DELETE FROM shipments WHERE id = " + ofShipment("paid")}, []string{ShipmentsArePaid + ": paid"}},
+		"an order is in no state":          {state("pending", "lost"), []string{HeldIsPending + ": Teapot", OrderHistory + ": pending", SoldIsPaid + ": Teapot"}},
+		"an order has not begun":           {[]string{"DELETE FROM order_events WHERE state = 'pending' AND order_id = " + orderNamed("canceled")}, []string{OrderHistory + ": canceled"}},
+		"a completed order was not paid":   {[]string{"DELETE FROM order_events WHERE state = 'paid' AND order_id = " + orderNamed("received")}, []string{OrderHistory + ": received"}},
+		"a canceled order was paid":        {[]string{"INSERT INTO order_events (order_id, state, at) VALUES (" + orderNamed("canceled") + ", 'paid', 1)"}, []string{OrderHistory + ": canceled"}},
+		"a shipment vanishes":              {[]string{"DELETE FROM shipments WHERE id = " + shipmentNamed("paid")}, []string{ShipmentsArePaid + ": paid"}},
 		"a shipment costs more":            {shipments("paid", "amount = amount + 1"), []string{ShipmentsArePaid + ": paid"}},
 		"a shipment goes to another buyer": {shipments("paid", "buyer = 'usr_bob'"), []string{ShipmentsArePaid + ": paid"}},
-		"a canceled order is sent":         {state("sent", Canceled), []string{ShipmentsArePaid + ": sent/Ann", SoldIsPaid + ": Teapot"}},
+		"a canceled order is sent":         {state("sent", Canceled), []string{OrderHistory + ": sent", ShipmentsArePaid + ": sent/Ann", SoldIsPaid + ": Teapot"}},
 		"a shipment comes from nowhere": {[]string{"INSERT INTO shipments (id, order_id, buyer, seller, seller_name, state, amount, currency, refunded, released, requests, carrier, tracking, created_at) " +
-			"SELECT 'shp_x', order_id, buyer, 'usr_x', 'Nobody', state, amount, currency, 0, 0, 0, '', '', 1 FROM shipments WHERE id = " + ofShipment("paid")}, []string{ShipmentsArePaid + ": paid/Nobody"}},
+			"SELECT 'shp_x', order_id, buyer, 'usr_x', 'Nobody', state, amount, currency, 0, 0, 0, '', '', 1 FROM shipments WHERE id = " + shipmentNamed("paid")}, []string{ShipmentsArePaid + ": paid/Nobody"}},
 		"an order is completed too early": {state("sent", Completed), []string{ShipmentsEnd + ": sent"}},
 		"a completed order isn't":         {orders("received", "state = 'paid'"), []string{ShipmentsEnd + ": received"}},
 
-		"a shipment's history is cut off":           {[]string{"DELETE FROM shipment_events WHERE state = 'refunded' AND shipment_id = " + ofShipment("returned")}, []string{ShipmentHistory + ": returned/Ann"}},
+		"a shipment's history is cut off":           {[]string{"DELETE FROM shipment_events WHERE state = 'refunded' AND shipment_id = " + shipmentNamed("returned")}, []string{ShipmentHistory + ": returned/Ann"}},
 		"a shipment was sent, and nobody did":       {shipments("paid", "shipped_at = 1"), []string{ShipmentHistory + ": paid/Ann"}},
 		"a shipment was not sent, and somebody did": {shipments("sent", "shipped_at = NULL"), []string{ShipmentHistory + ": sent/Ann"}},
 		"a shipment arrived, and nobody said so":    {shipments("sent", "received_at = 1, released = amount, released_at = 1"), []string{ShipmentHistory + ": sent/Ann"}},
-		"a shipment arrived that wasn't sent":       {append(shipments("received", "shipped_at = NULL"), "DELETE FROM shipment_events WHERE state = 'shipped' AND shipment_id = "+ofShipment("received")), []string{ShipmentHistory + ": received/Ann"}},
+		"a shipment arrived that wasn't sent":       {append(shipments("received", "shipped_at = NULL"), "DELETE FROM shipment_events WHERE state = 'shipped' AND shipment_id = "+shipmentNamed("received")), []string{ShipmentHistory + ": received/Ann"}},
 
 		"more of a shipment went back":      {shipments("part", "refunded = 501"), []string{ShareAddsUp + ": part/Ann"}},
-		"a refund is less":                  {[]string{"UPDATE refunds SET amount = 499 WHERE id = " + ofRefund("part")}, []string{ShareAddsUp + ": part/Ann"}},
-		"a granted refund vanishes":         {[]string{"DELETE FROM refunds WHERE id = " + ofRefund("part")}, []string{ShareAddsUp + ": part/Ann"}},
-		"a refund in part is one of all":    {append(shipments("part", "state = 'refunded'"), "INSERT INTO shipment_events (shipment_id, state, actor, at) VALUES ("+ofShipment("part")+", 'refunded', '', 1)"), []string{ShareAddsUp + ": part/Ann"}},
+		"a refund is less":                  {[]string{"UPDATE refunds SET amount = 499 WHERE id = " + refundNamed("part")}, []string{ShareAddsUp + ": part/Ann"}},
+		"a granted refund vanishes":         {[]string{"DELETE FROM refunds WHERE id = " + refundNamed("part")}, []string{ShareAddsUp + ": part/Ann"}},
+		"a refund in part is one of all":    {append(shipments("part", "state = 'refunded'"), "INSERT INTO shipment_events (shipment_id, state, actor, at) VALUES ("+shipmentNamed("part")+", 'refunded', '', 1)"), []string{ShareAddsUp + ": part/Ann"}},
 		"a refund of all is one in part":    {shipments("returned", "state = 'received'"), []string{ShareAddsUp + ": returned/Ann"}},
 		"a shipment on its way is released": {shipments("sent", "released = amount"), []string{ShareAddsUp + ": sent/Ann"}},
 		"a shipment that arrived is not":    {shipments("received", "released = 0"), []string{ShareAddsUp + ": received/Ann"}},
 
-		"a refund's history is cut off":                     {[]string{"DELETE FROM refund_events WHERE state = 'refused' AND refund_id = " + ofRefund("refused")}, []string{RefundHistory + ": refused/refund"}},
+		"a shipment's seller got too little":                {shipments("received", "released = amount - 1"), []string{ShareAddsUp + ": received/Ann"}},
+		"a refund is of another order":                      {[]string{"UPDATE refunds SET order_id = " + orderNamed("paid") + " WHERE id = " + refundNamed("part")}, []string{RefundIsOf + ": paid/refund"}},
+		"a refund's history is cut off":                     {[]string{"DELETE FROM refund_events WHERE state = 'refused' AND refund_id = " + refundNamed("refused")}, []string{RefundHistory + ": refused/refund"}},
 		"a shipment forgets what is asked for":              {shipments("asked", "open_refund = NULL"), []string{RefundIsOpen + ": asked/refund"}},
 		"a shipment forgets what the operator is asked for": {shipments("appealed", "open_refund = NULL"), []string{RefundIsOpen + ": appealed/refund"}},
-		"a shipment waits for an answer that came":          {shipments("denied", "open_refund = "+ofRefund("denied")), []string{RefundIsOpen + ": denied/refund"}},
-		"a shipment waits for the refund of another":        {shipments("sent", "open_refund = "+ofRefund("denied")), []string{RefundIsOpen + ": sent/Ann"}},
+		"a shipment waits for an answer that came":          {shipments("denied", "open_refund = "+refundNamed("denied")), []string{RefundIsOpen + ": denied/refund"}},
+		"a shipment waits for the refund of another":        {shipments("sent", "open_refund = "+refundNamed("denied")), []string{RefundIsOpen + ": sent/Ann"}},
 		"a shipment waits for a refund that isn't there":    {shipments("sent", "open_refund = 'rfd_x'"), []string{RefundIsOpen + ": sent/Ann"}},
 	} {
 		t.Run(name, func(t *testing.T) {

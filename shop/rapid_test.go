@@ -214,7 +214,7 @@ func (w *world) check(rt *rapid.T) {
 	if got, want := w.look(rt), w.m.String(); got != want {
 		rt.Fatalf("there is\n%s\nthe model has\n%s", differing(got, want), differing(want, got))
 	}
-	err := w.Check(w.ctx, func(invariant, id, found string) { rt.Errorf("broken: %s: %s: %s", invariant, id, found) })
+	_, err := w.Check(w.ctx, func(invariant, id, found string) { rt.Errorf("broken: %s: %s: %s", invariant, id, found) })
 	if err != nil {
 		rt.Fatal(err)
 	}
