@@ -94,7 +94,7 @@ var changes = []struct {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return func(b *bench) error { return second(b.RotateWebhook(t.Context(), caller, w.ID)) }
+		return func(b *bench) error { return second(b.RotateWebhook(t.Context(), caller, w.ID, "key")) }
 	}},
 	{"look at a payment whose time is over", func(t *testing.T, b *bench, user authclient.UserID, id string) func(*bench) error {
 		p := b.taken(t, user, id, true)

@@ -190,13 +190,15 @@ func (s *Service) DeleteWebhook(ctx context.Context, caller Caller, webhook Webh
 }
 
 // RotateWebhook gives a webhook a new secret. The one before signs beside it for a day,
-// so that the receiver can change over at any time in between.
-func (s *Service) RotateWebhook(ctx context.Context, caller Caller, webhook WebhookID) (Webhook, error) {
+// so that the receiver can change over at any time in between. The same key again changes
+// nothing: a second new secret would push out the one that the receiver has.
+func (s *Service) RotateWebhook(ctx context.Context, caller Caller, webhook WebhookID, key string) (Webhook, error) {
 	if caller.User != "" {
 		return Webhook{}, fault.ErrForbidden
 	}
 	secret := s.newSecret(webhook)
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	use := database.Use{Scope: "rotate webhook:" + caller.Merchant, Key: key, Asked: webhook}
+	_, err := s.db.InTxOnce(ctx, use, string(webhook), func(ctx context.Context, tx bun.Tx) error {
 		// MySQL assigns from left to right, so the secret moves before it is overwritten.
 		found, err := database.Changed(tx.NewUpdate().Model((*webhookRow)(nil)).
 			Set("previous = secret").Set("previous_until = ?", database.At(s.now().Add(secretOverlap))).Set("secret = ?", secret).

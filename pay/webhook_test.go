@@ -232,7 +232,7 @@ func TestSecretsAreChanged(t *testing.T) {
 		if again := b.own(t, "key"); again != w {
 			t.Errorf("the same key: %+v, then %+v", w, again)
 		}
-		rotated, err := b.RotateWebhook(t.Context(), pay.Caller{Merchant: "other"}, w.ID)
+		rotated, err := b.RotateWebhook(t.Context(), pay.Caller{Merchant: "other"}, w.ID, "")
 		if err != nil || rotated.Secret == w.Secret {
 			t.Fatalf("%+v, %v", rotated, err)
 		}
@@ -264,14 +264,14 @@ func TestWebhooksAreTheMerchants(t *testing.T) {
 		}
 		_, err1 := b.CreateWebhook(t.Context(), shop(alice), "https://other.test/", "")
 		_, err2 := b.Webhooks(t.Context(), shop(alice))
-		_, err3 := b.RotateWebhook(t.Context(), shop(alice), w.ID)
+		_, err3 := b.RotateWebhook(t.Context(), shop(alice), w.ID, "")
 		err4 := b.DeleteWebhook(t.Context(), shop(alice), w.ID)
 		for i, err := range []error{err1, err2, err3, err4} {
 			if !errors.Is(err, fault.ErrForbidden) {
 				t.Errorf("a user, %d: %v", i+1, err)
 			}
 		}
-		_, err1 = b.RotateWebhook(t.Context(), other, w.ID)
+		_, err1 = b.RotateWebhook(t.Context(), other, w.ID, "")
 		err2 = b.DeleteWebhook(t.Context(), other, w.ID)
 		if !errors.Is(err1, payclient.ErrNoWebhook) || !errors.Is(err2, payclient.ErrNoWebhook) {
 			t.Errorf("another merchant: %v, %v", err1, err2)

@@ -45,12 +45,15 @@ func (a *api) webhooks(ctx context.Context, _ *struct{}) (*struct{ Body payclien
 	return &struct{ Body payclient.Webhooks }{out}, nil
 }
 
-func (a *api) rotateWebhook(ctx context.Context, in *webhookPath) (*webhookReply, error) {
+func (a *api) rotateWebhook(ctx context.Context, in *struct {
+	ID string `path:"id" maxLength:"64"`
+	web.IdempotencyKey
+}) (*webhookReply, error) {
 	caller, err := a.caller(ctx)
 	if err != nil {
 		return nil, err
 	}
-	w, err := a.pay.RotateWebhook(ctx, caller, pay.WebhookID(in.ID))
+	w, err := a.pay.RotateWebhook(ctx, caller, pay.WebhookID(in.ID), in.Key)
 	if err != nil {
 		return nil, err
 	}

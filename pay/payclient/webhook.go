@@ -63,9 +63,10 @@ func (c *Client) Webhooks(ctx context.Context) (Webhooks, error) {
 	return rest.Call[Webhooks](ctx, c.http, http.MethodGet, c.base+"/webhooks", "", nil)
 }
 
-// RotateWebhook gives a webhook a new secret; the one before signs as well for a day.
-func (c *Client) RotateWebhook(ctx context.Context, id string) (Webhook, error) {
-	return rest.Call[Webhook](ctx, c.http, http.MethodPost, c.base+"/webhooks/"+url.PathEscape(id)+"/rotate", "", nil)
+// RotateWebhook gives a webhook a new secret; the one before signs as well for a day. The
+// same key again changes nothing.
+func (c *Client) RotateWebhook(ctx context.Context, id, key string) (Webhook, error) {
+	return rest.Call[Webhook](ctx, c.http, http.MethodPost, c.base+"/webhooks/"+url.PathEscape(id)+"/rotate", key, nil)
 }
 
 // DeleteWebhook ends a webhook.
