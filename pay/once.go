@@ -2,7 +2,6 @@ package pay
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/uptrace/bun"
 
@@ -34,8 +33,5 @@ func (s *Service) once(ctx context.Context, w wish, result string, do func(conte
 			break
 		}
 	}
-	if err != nil {
-		return "", fmt.Errorf("%s once: %w", w.what, err)
-	}
-	return got, nil
+	return got, err // as it is: of several refusals each is shown
 }

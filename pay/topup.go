@@ -77,15 +77,16 @@ func (s *Service) TopUpRules() TopUpRules {
 // TopUp puts money into a wallet of the user's. The same key and content again give
 // the same top-up; one that is still under way is asked for again.
 func (s *Service) TopUp(ctx context.Context, user authclient.UserID, in NewTopUp, key string) (TopUp, error) {
-	if err := s.checkTopUp(in.Amount); err != nil {
-		return TopUp{}, err
-	}
 	if _, err := s.Wallet(ctx, user, in.Wallet); err != nil {
 		return TopUp{}, err
 	}
 	topUp := TopUpID(id.New(topUpPrefix))
 	first, err := s.once(ctx, wish{"top up", user, key, in}, string(topUp),
 		func(ctx context.Context, tx bun.Tx) error {
+			// Not before: what was done stays done, whatever is configured by now.
+			if err := s.checkTopUp(in.Amount); err != nil {
+				return err
+			}
 			return s.insertTopUp(ctx, tx, topUp, in)
 		})
 	crash.Point("pay.topup.written")

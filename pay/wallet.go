@@ -67,15 +67,15 @@ func (s *Service) OpenWallet(ctx context.Context, user authclient.UserID, in New
 	if in.Currency == "" {
 		in.Currency = s.currency
 	}
-	if err := s.checkNewWallet(in); err != nil {
-		return Wallet{}, err
-	}
 	wallet, topUp := WalletID(id.New(walletPrefix)), TopUpID("")
 	if in.TopUp != 0 {
 		topUp = TopUpID(id.New(topUpPrefix))
 	}
 	ids, err := s.once(ctx, wish{"open wallet", user, key, in}, string(wallet)+" "+string(topUp),
 		func(ctx context.Context, tx bun.Tx) error {
+			if err := s.checkNewWallet(in); err != nil { // as in TopUp
+				return err
+			}
 			if err := s.insertWallet(ctx, tx, wallet, user, in); err != nil || topUp == "" {
 				return err
 			}

@@ -80,12 +80,12 @@ func (s *Service) CreateWebhook(ctx context.Context, caller Caller, address, key
 	if caller.User != "" {
 		return Webhook{}, fault.ErrForbidden
 	}
-	if !s.webhookAddress(address) {
-		return Webhook{}, payclient.ErrWebhookURL
-	}
 	webhook := WebhookID(id.New(webhookPrefix))
 	use := database.Use{Scope: "webhook:" + caller.Merchant, Key: key, Asked: address}
 	first, err := s.db.InTxOnce(ctx, use, string(webhook), func(ctx context.Context, tx bun.Tx) error {
+		if !s.webhookAddress(address) { // as in TopUp
+			return payclient.ErrWebhookURL
+		}
 		// Two at the same moment may be one too many, which does no harm.
 		n, err := tx.NewSelect().Model((*webhookRow)(nil)).Where("merchant = ?", caller.Merchant).Count(ctx)
 		if err != nil {
