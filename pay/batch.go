@@ -31,7 +31,7 @@ type charged struct {
 	err    error // ErrNoWallet and ErrInsufficient: the payment is open
 	before bool  // the order had a payment already
 	maybe  bool  // of this charge, whose commit had no answer
-	again  bool  // it met another charge for its order in its batch, and comes after that
+	again  bool  // it met another charge for its order in its batch, which left no payment
 }
 
 // charge has one written, together with those of others.
@@ -72,18 +72,24 @@ type chargeOne struct {
 // order is the guard: where another replica was faster nothing of the batch has moved money.
 func (s *Service) writeCharges(ctx context.Context, tx bun.Tx, batch []charging) ([]charged, error) {
 	b := &chargeBatch{Service: s, tx: tx, out: make([]charged, len(batch))}
-	met := map[string]bool{}
+	firsts, met := map[string]int{}, map[int]int{} // in batch: of an order; of one that met it
 	for i, c := range batch {
 		order := c.row.Merchant + " " + c.row.OrderID
-		if b.out[i].again = met[order]; !met[order] {
-			met[order] = true
-			b.left = append(b.left, &chargeOne{charging: c, i: i})
+		if first, meets := firsts[order]; meets {
+			met[i] = first
+			continue
 		}
+		firsts[order] = i
+		b.left = append(b.left, &chargeOne{charging: c, i: i})
 	}
 	for _, step := range []func(context.Context) error{b.lookUp, b.findWallets, b.take, b.write} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
+	}
+	for i, first := range met {
+		b.out[i].before = b.out[first].before || b.out[first].row.ID != ""
+		b.out[i].again = !b.out[i].before
 	}
 	return b.out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,6 +73,47 @@ func TestANewOrderIsChargedOnce(t *testing.T) {
 		}
 		if got := b.balance(t, alice, w.ID); got != 9500 {
 			t.Errorf("balance %d, want 9500", got)
+		}
+	})
+}
+
+// However many ask for one order at once, each is written once: those that meet another one
+// find its payment, and don't wait for a transaction each.
+func TestManyChargesOfOneOrderShareTransactions(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		const n = 200
+		w := b.wallet(t, alice, 1000)
+		var transactions, places atomic.Int64
+		b.config.Observe = func(size int, _, _ time.Duration) {
+			transactions.Add(1)
+			places.Add(int64(size))
+		}
+		b.Service = pay.New(b.config)
+		race(t, n, func(int) error {
+			_, err := b.Charge(t.Context(), shop(alice), order("ord_1", 100))
+			return err
+		})
+		t.Logf("%d transactions", transactions.Load())
+		if got := b.balance(t, alice, w.ID); got != 900 || places.Load() != n {
+			t.Errorf("%d left, %d places in %d transactions", got, places.Load(), transactions.Load())
+		}
+	})
+}
+
+// Who meets a charge that is refused without leaving a payment comes after it.
+func TestAChargeThatMeetsARefusedOneIsMade(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		b.wallet(t, alice, 1000)
+		won := race(t, 50, func(i int) error {
+			in := order("ord_1", 100)
+			if i > 0 {
+				in.Wallet = "wal_none"
+			}
+			_, err := b.Charge(t.Context(), shop(alice), in)
+			return err
+		}, payclient.ErrNotFound)
+		if won != 1 {
+			t.Errorf("%d were made, want the one with a wallet", won)
 		}
 	})
 }
