@@ -59,6 +59,31 @@ func (b *bench) available(t testing.TB, user authclient.UserID, id pay.WalletID)
 	return w.Available.Minor
 }
 
+// What its payer has agreed to is held until the merchant says otherwise: the payer can't
+// lift it, by whichever client.
+func TestThePayerCantLiftAHold(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		p, w := b.held(t, "ord_1")
+		for _, payer := range []pay.Caller{shop(alice), {User: alice, Merchant: "cli"}} {
+			if _, err := b.Close(t.Context(), payer, p.ID); !errors.Is(err, payclient.ErrHeld) {
+				t.Errorf("%s closes: %v", payer.Merchant, err)
+			}
+		}
+		if _, err := b.CloseOrder(t.Context(), shop(alice), "ord_1"); !errors.Is(err, payclient.ErrHeld) {
+			t.Errorf("closes by order: %v", err)
+		}
+		if got := b.available(t, alice, w.ID); got != 0 {
+			t.Errorf("%d are available", got)
+		}
+		if p, err := b.Capture(t.Context(), merchant, p.ID, nil); err != nil || p.State != payclient.Captured {
+			t.Errorf("captured: %+v, %v", p, err)
+		}
+		if p, err := b.Close(t.Context(), shop(alice), p.ID); err != nil || p.State != payclient.Captured {
+			t.Errorf("closed after that: %+v, %v", p, err)
+		}
+	})
+}
+
 // Refunds and releases of one share that come together take what there is, and nothing of
 // another share.
 func TestRefundsAndReleasesRaceForAShare(t *testing.T) {

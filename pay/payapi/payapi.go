@@ -65,10 +65,11 @@ func Routes(mux *http.ServeMux, s *pay.Service, from func(context.Context) pay.C
 		"From the wallet that is named, or the default one. Once it is captured the same call gives the captured payment.",
 		append(capture(), payclient.ErrNoPayment)...), a.payNow)
 	web.Register(h, call("closePayment", "POST", "/payments/{id}/close", "Close a payment unless it is captured",
-		"The answer's state says which of the two holds, for ever. What is held for it is the payer's again.", payclient.ErrNoPayment), a.close)
+		"The answer's state says which of the two holds, for ever. What is held for it is the payer's again: the merchant ends it with its own token, a user only what is open.",
+		payclient.ErrNoPayment, payclient.ErrHeld), a.close)
 	web.Register(h, call("closeOrder", "POST", "/orders/{order}/close", "Close the payment for an order, asked for or not",
 		"Where nobody has asked for the payment yet, a closed one is recorded, so that a payment which comes late is refused.",
-		payclient.ErrOrder, payclient.ErrNoPayment), a.closeOrder)
+		payclient.ErrOrder, payclient.ErrNoPayment, payclient.ErrHeld), a.closeOrder)
 
 	web.Register(h, call("capturePayment", "POST", "/payments/{id}/capture", "Take what is held",
 		"For the merchant's own token. All of it, or less; the rest is the payer's again. A payment is captured once: the same capture again gives it.",

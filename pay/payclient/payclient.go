@@ -251,7 +251,8 @@ func (c *Client) Payments(ctx context.Context, in OrderRange, p Page) (Payments,
 }
 
 // Close ends the payment for an order unless it is captured: the answer's state says
-// which of the two holds, for ever. What is held for it is the payer's again. Where nobody
+// which of the two holds, for ever. What is held for it is the payer's again; with a user's
+// token that is ErrHeld, and only an open one is ended. Where nobody
 // has asked for the payment yet, a closed one is recorded, so that a Create which comes
 // late is ErrClosed.
 func (c *Client) Close(ctx context.Context, order string) (Payment, error) {

@@ -21,6 +21,7 @@ var (
 	ErrNoPayment = fault.New(fault.NotFound, "pay.no_payment", "There is no such payment.")
 
 	ErrNotAuthorized = fault.New(fault.Conflict, "pay.not_authorized", "Nothing is held for this payment yet, so nothing can be captured.")
+	ErrHeld          = fault.New(fault.Conflict, "pay.held", "You have agreed to this payment; only its merchant can give back what is held for it.")
 	ErrNotCaptured   = fault.New(fault.Conflict, "pay.not_captured", "The money of this payment is not taken yet, or never will be.")
 	// ErrTooMuch has the members payee and left: what there still is of the share.
 	ErrTooMuch    = fault.New(fault.Conflict, "pay.too_much", "That is more than is left of this share.").On("amount")
