@@ -42,7 +42,7 @@ func (m *Market) queue(module string, db *database.DB, now func() time.Time) *jo
 }
 
 // Jobs prints the jobs in the databases of all modules: those that were given up and, unless
-// only the dead are asked for, those that wait.
+// only the dead are asked for, those that wait. Where a list is cut it says how many there are.
 func Jobs(ctx context.Context, c *conf.Config, onlyDead bool, out io.Writer) error {
 	states := []string{job.Dead, job.Waiting}
 	if onlyDead {
@@ -50,11 +50,20 @@ func Jobs(ctx context.Context, c *conf.Config, onlyDead bool, out io.Writer) err
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "MODULE\tSTATE\tKIND\tKEY\tRUNS\tDUE\tLAST ERROR")
+	var cut []string
 	err := eachQueue(ctx, c, func(module string, q *job.Queue) error {
+		size, err := q.Size(ctx)
+		if err != nil {
+			return err
+		}
+		all := map[string]int64{job.Dead: size.Dead, job.Waiting: size.Waiting}
 		for _, state := range states {
 			list, err := q.List(ctx, state)
 			if err != nil {
 				return err
+			}
+			if all[state] > int64(len(list)) {
+				cut = append(cut, fmt.Sprintf("%s: %d of %d %s jobs are listed, the longest due", module, len(list), all[state], state))
 			}
 			for _, j := range list {
 				because, _, _ := strings.Cut(j.LastError, "\n")
@@ -64,7 +73,11 @@ func Jobs(ctx context.Context, c *conf.Config, onlyDead bool, out io.Writer) err
 		}
 		return nil
 	})
-	return errors.Join(err, table.Flush())
+	err = errors.Join(err, table.Flush())
+	for _, line := range cut {
+		_, _ = fmt.Fprintln(out, line)
+	}
+	return err
 }
 
 // RetryJob has a job that was given up tried again, in whatever module's database it is.

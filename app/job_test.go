@@ -60,6 +60,9 @@ func TestJobsThatWereGivenUp(t *testing.T) {
 	if got := fmt.Sprint(strings.Fields(strings.Split(out.String(), "\n")[1])); !strings.HasPrefix(got, "[pay dead k a 1 ") || !strings.HasSuffix(got, "nobody there]") {
 		t.Errorf("listed: %s", &out)
 	}
+	if strings.Contains(out.String(), "are listed") {
+		t.Errorf("nothing is cut, but it says: %s", &out)
+	}
 	if err := RetryJob(t.Context(), c, "k", "c"); err == nil {
 		t.Error("a job that isn't there is tried again")
 	}
@@ -71,5 +74,41 @@ func TestJobsThatWereGivenUp(t *testing.T) {
 	}
 	if n, err := q.Drain(t.Context(), m.log, kinds); n != 2 || err != nil {
 		t.Errorf("%d runs, %v, want 2", n, err)
+	}
+}
+
+// A list that is cut says how many there are.
+func TestManyJobs(t *testing.T) {
+	c := bought(t)
+	m, err := prepare(c, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	if err := Migrate(t.Context(), c, conf.Modules, m.log); err != nil {
+		t.Fatal(err)
+	}
+	db, err := m.open(t.Context(), "shop", job.Migrate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := make([]job.Job, 150)
+	for i := range many {
+		many[i] = job.Job{Kind: "k", Key: fmt.Sprint(i)}
+	}
+	q := job.New(db, time.Now)
+	if err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return q.Add(ctx, tx, many...) }); err != nil {
+		t.Fatal(err)
+	}
+	n, err := q.Size(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Jobs(t.Context(), c, false, &out); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("shop: 100 of %d waiting jobs are listed", n.Waiting); !strings.Contains(out.String(), want) {
+		t.Errorf("it lacks %q: %s", want, &out)
 	}
 }

@@ -6,10 +6,14 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"testing"
 
+	"github.com/alecthomas/kong"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"jishi/conf"
 )
 
 // The command is tested by scripts that read like a terminal session.
@@ -22,6 +26,23 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}})
+}
+
+// docs/cli.md has every command.
+func TestCommandsAreDocumented(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parser, err := kong.New(&cli{}, conf.Options(nil)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range parser.Model.Children {
+		if !regexp.MustCompile(`(?m)^## jishi ` + command.Name + `( |$)`).Match(docs) {
+			t.Errorf("docs/cli.md lacks jishi %s", command.Name)
+		}
+	}
 }
 
 func TestScripts(t *testing.T) {
