@@ -54,10 +54,14 @@ func Compare(o Order, p payclient.Payment) (what, found string) {
 	return what, fmt.Sprintf("it is %s and costs %s; payment %s is %s, took %s and gave %s back", o.State, o.Amount(), p.ID, p.State, p.Captured, p.Refunded)
 }
 
-// differences compares an order with its payment, and each seller's share.
-func (b books) differences(p payclient.Payment) []difference {
+// differences compares an order with its payment, and each seller's share. One that nobody has
+// ended for long after its deadline has lost its job.
+func (b books) differences(p payclient.Payment, now time.Time) []difference {
 	if what, found := Compare(b.Order, p); what != "" {
 		return []difference{{what, found}}
+	}
+	if b.State == Pending && now.Sub(b.DeadlineAt.Time) > differs {
+		return []difference{{shopclient.FoundNotCanceled, fmt.Sprintf("it was to be paid until %s, and is pending", b.DeadlineAt.UTC().Format(time.RFC3339))}}
 	}
 	var all []difference
 	for _, sh := range b.shares {

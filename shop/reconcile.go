@@ -186,7 +186,7 @@ func (s *Service) judge(ctx context.Context, all map[OrderID]books, payments map
 			delete(gone, order)
 			continue
 		}
-		for _, d := range b.differences(p) {
+		for _, d := range b.differences(p, now) {
 			delete(gone[order], d.what)
 			found = append(found, s.tryToMend(ctx, order, b, d))
 		}
@@ -226,8 +226,14 @@ const maxFound = 1000
 // never taken, are nothing to be mended by a program.
 func (s *Service) mend(ctx context.Context, b books, what string) error {
 	switch what {
-	case shopclient.FoundNotPaid, shopclient.FoundNotCanceled:
+	case shopclient.FoundNotPaid:
 		_, err := s.Settle(ctx, b.ID)
+		return err
+	case shopclient.FoundNotCanceled:
+		o, err := s.order(ctx, b.ID) // with its lines, whose stock becomes free
+		if err == nil && o.State == Pending {
+			_, err = s.close(ctx, o)
+		}
 		return err
 	case shopclient.FoundNotRepaid:
 		if err := s.arrivedLate(ctx, b.ID); err != nil {
@@ -279,5 +285,5 @@ func (s *Service) stillSo(ctx context.Context, order OrderID, what string) (bool
 	if err != nil {
 		return true, err
 	}
-	return slices.ContainsFunc(all[order].differences(p), func(d difference) bool { return d.what == what }), nil
+	return slices.ContainsFunc(all[order].differences(p, s.now()), func(d difference) bool { return d.what == what }), nil
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"jishi/auth/authclient"
 	"jishi/kit/fault"
 	"jishi/kit/id"
@@ -105,6 +107,16 @@ func TestDifferencesAreFound(t *testing.T) {
 			if _, err := m.pay.Close(t.Context(), string(o.ID)); err != nil {
 				t.Fatal(err)
 			}
+			return o
+		}, Canceled},
+		{"an order that lost its job, and pay was not asked for", "not_canceled mended", func(_ *testing.T, m *market, p Product) Order {
+			o := m.left(p)
+			m.loseJob(o)
+			return o
+		}, Canceled},
+		{"an order that lost its job and is not paid", "not_canceled mended", func(_ *testing.T, m *market, p Product) Order {
+			o := m.pending(p, 1)
+			m.loseJob(o)
 			return o
 		}, Canceled},
 		{"the money of a canceled order is kept", "not_repaid mended", func(t *testing.T, m *market, p Product) Order {
@@ -289,6 +301,17 @@ func TestEachShareIsMended(t *testing.T) {
 		m.pass()
 		m.settled(o)
 	})
+}
+
+// loseJob takes the job of an order away, and puts the clock to its deadline.
+func (m *market) loseJob(o Order) {
+	m.t.Helper()
+	ctx := context.Background()
+	err := m.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return m.jobs.Remove(ctx, tx, settleJob, string(o.ID)) })
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.forward(o.DeadlineAt.Sub(m.clock()))
 }
 
 // A finding is open for as long as it is so, and what is in the way is told with it.

@@ -12,7 +12,7 @@ import (
 // What the shop and pay can disagree on.
 const (
 	FoundNotPaid     = "not_paid"     // the money is taken, but the order waits for it
-	FoundNotCanceled = "not_canceled" // the payment is closed, but the order waits for it
+	FoundNotCanceled = "not_canceled" // the payment is closed, or its time is over, but the order waits for it
 	FoundNotRepaid   = "not_repaid"   // the order is canceled, but its money is still there
 	FoundNotCaptured = "not_captured" // the order is paid, but that money was not taken
 	FoundRefund      = "refund"       // granted, but pay has not given it back, or the shop has not heard of it
