@@ -59,10 +59,20 @@ func TestAnythingElseIsHidden(t *testing.T) {
 	}
 }
 
+// What a proxy says of a server that is away says nothing of what was done.
 func TestAnAnswerOfSomebodyElse(t *testing.T) {
-	got := Decode(502, []byte("<html>Bad Gateway</html>"))
-	if got.Kind != Internal || got.Code != "http.bad_gateway" || !strings.Contains(got.Error(), "<html>") {
-		t.Errorf("got %v", got)
+	for status, want := range map[int]Kind{500: Internal, 502: Unknown, 503: Unknown, 504: Unknown, 404: NotFound} {
+		got := Decode(status, []byte("<html>Bad Gateway</html>"))
+		if got.Kind != want || !strings.HasPrefix(got.Code, "http.") || !strings.Contains(got.Error(), "<html>") {
+			t.Errorf("%d: got kind %d, %v; want %d", status, got.Kind, got, want)
+		}
+	}
+	ours, err := json.Marshal(Problem(New(Busy, "database.busy", "x")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Decode(503, ours); got.Kind != Busy {
+		t.Errorf("our own 503 is of kind %d, want %d", got.Kind, Busy)
 	}
 }
 

@@ -81,15 +81,21 @@ func (e *Error) document() map[string]any {
 	return doc
 }
 
-// Decode reads the refusal of an answer. A body that is no problem document
-// of ours gives an internal refusal that keeps the beginning of the body for the log.
+// Decode reads the refusal of an answer. A body that is no problem document of ours gives a
+// refusal that keeps the beginning of the body for the log. Where that is the word of a proxy
+// which got no answer, nobody knows what was done.
 func Decode(status int, body []byte) *Error {
 	var doc map[string]any
 	if err := json.Unmarshal(body, &doc); err != nil || doc["code"] == nil {
+		kind, detail := KindOf(status), "The other service refused."
+		switch status {
+		case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+			kind, detail = Unknown, "The other service did not answer. Please look again before you repeat this."
+		}
 		return &Error{
-			Kind:   KindOf(status),
+			Kind:   kind,
 			Code:   "http." + strings.ToLower(strings.ReplaceAll(http.StatusText(status), " ", "_")),
-			Detail: "The other service refused.",
+			Detail: detail,
 			cause:  &foreign{status, string(body[:min(len(body), 200)])},
 		}
 	}
