@@ -31,7 +31,9 @@ func (s *Service) Refuse(ctx context.Context, seller authclient.UserID, rid Refu
 		why, err = words(why, maxReason, shopclient.ErrAnswer)
 	}
 	if err == nil && (r.State != Refused || r.Answer != why) {
-		err = s.end(ctx, r, sh, Refused, seller, func(q *bun.UpdateQuery) { q.Set("answer = ?", why) })
+		err = s.end(ctx, r, sh, Refused, seller, func(q *bun.UpdateQuery) {
+			q.Set("answer = ?", why).Set("open_since = ?", database.At(s.now()))
+		})
 	}
 	return s.then(ctx, seller, r.OrderID, err)
 }
@@ -60,9 +62,13 @@ func (s *Service) appeal(ctx context.Context, r Refund, sh Shipment) error {
 		if err != nil {
 			return err
 		}
-		won, err := database.Changed(s.refundable(tx.NewUpdate().Model((*Shipment)(nil))).
+		if s.appealOver(r, sh) {
+			return shopclient.ErrRefundWindow
+		}
+		won, err := database.Changed(tx.NewUpdate().Model((*Shipment)(nil)).
 			Set("open_refund = ?", r.ID).
 			Where("id = ?", sh.ID).
+			Where("open_refund IS NULL").Where("state <> ?", Refunded).
 			Where("amount - refunded >= ?", r.Amount).
 			Exec(ctx))
 		if err != nil {
@@ -74,6 +80,13 @@ func (s *Service) appeal(ctx context.Context, r Refund, sh Shipment) error {
 		return nil
 	})
 	return s.whyNotRefund(ctx, sh.ID, r.Amount, err)
+}
+
+// appealOver tells whether it is too late to take a refused request to the operator: a buyer
+// has the time in which it could be asked for, and at least as long as a seller to answer.
+// Else who refuses late enough would have the last word.
+func (s *Service) appealOver(r Refund, sh Shipment) bool {
+	return s.windowOver(sh) && !s.now().Before(r.OpenSince.Add(s.terms.AnswerTime))
 }
 
 // Decide is the operator's word on a request that was taken to them.

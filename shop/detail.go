@@ -172,7 +172,7 @@ func (s *Service) refundDetail(who authclient.UserID, r Refund, sh Shipment) Ref
 	if who == sh.Buyer && (r.State == Asked || r.State == Appealed) {
 		d.Actions = append(d.Actions, shopclient.ActWithdraw)
 	}
-	if who == sh.Buyer && r.State == Refused && sh.OpenRefund == "" && sh.State != Refunded && !s.windowOver(sh) && sh.left() >= r.Amount {
+	if who == sh.Buyer && r.State == Refused && sh.OpenRefund == "" && sh.State != Refunded && !s.appealOver(r, sh) && sh.left() >= r.Amount {
 		d.Actions = append(d.Actions, shopclient.ActAppeal)
 	}
 	if r.State == Appealed && s.Operates(who) {

@@ -72,7 +72,7 @@ type Refund struct {
 	Reason     string        // the buyer's words, or the seller's who gives it unasked
 	Answer     string        // the seller's
 	Decision   string        // the operator's
-	OpenSince  database.Time // when it was asked for, or taken to the operator
+	OpenSince  database.Time // when it was asked for, refused or taken to the operator
 	PaidAt     database.Time // when pay had done it
 	CreatedAt  database.Time
 }
@@ -171,7 +171,7 @@ func (s *Service) refundable(q *bun.UpdateQuery) *bun.UpdateQuery {
 		Where("(received_at IS NULL OR received_at > ?)", database.At(s.now().Add(-s.terms.RefundWindow)))
 }
 
-// whyNotRefund tells why refundable found nothing.
+// whyNotRefund tells why no shipment was found of which a refund may be opened.
 func (s *Service) whyNotRefund(ctx context.Context, sid ShipmentID, amount int64, err error) error {
 	if !errors.Is(err, shopclient.ErrShipmentState) {
 		return err
@@ -184,10 +184,10 @@ func (s *Service) whyNotRefund(ctx context.Context, sid ShipmentID, amount int64
 		return shopclient.ErrRefundOpen
 	case sh.State == Refunded:
 		return err
-	case s.windowOver(sh):
-		return shopclient.ErrRefundWindow
 	case sh.left() < amount:
 		return shopclient.ErrRefundAmount
+	case s.windowOver(sh):
+		return shopclient.ErrRefundWindow
 	case sh.Requests >= maxRequests:
 		return shopclient.ErrRefundRequests
 	}

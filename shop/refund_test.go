@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -383,5 +384,53 @@ func TestTheSameRefundAfterItWasGranted(t *testing.T) {
 			t.Errorf("another one: %v", err)
 		}
 		m.work()
+	})
+}
+
+// A seller who refuses when the time to ask is over doesn't have the last word: the buyer has
+// as long to take it to the operator as the seller had to answer.
+func TestAppealAfterTheWindow(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		ctx := t.Context()
+		refused := func() (Refund, Order) {
+			o := m.bought(m.product(5))
+			sh := m.shipped(o)
+			if err := second(m.Receive(ctx, bob.ID, sh.ID)); err != nil {
+				t.Fatal(err)
+			}
+			m.forward(m.terms.RefundWindow - time.Hour)
+			r := m.asked(sh, nil)
+			m.forward(m.terms.AnswerTime - time.Hour)
+			if err := second(m.Refuse(ctx, ann.ID, r.ID, "No.")); err != nil {
+				t.Fatal(err)
+			}
+			return r, o
+		}
+		may := func(o Order) bool {
+			d, err := m.See(ctx, bob.ID, o.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return slices.Contains(d.Shipments[0].Refunds[0].Actions, shopclient.ActAppeal)
+		}
+		r, o := refused()
+		m.forward(m.terms.AnswerTime - time.Minute)
+		if !may(o) {
+			t.Error("in time the buyer is not told of the operator")
+		}
+		if err := second(m.Appeal(ctx, bob.ID, r.ID)); err != nil {
+			t.Errorf("in time: %v", err)
+		}
+		r, o = refused()
+		m.forward(m.terms.AnswerTime)
+		if may(o) {
+			t.Error("too late the buyer is told of the operator")
+		}
+		if err := second(m.Appeal(ctx, bob.ID, r.ID)); !errors.Is(err, shopclient.ErrRefundWindow) {
+			t.Errorf("too late: %v", err)
+		}
+		if got := m.refundNow(r.ID).State; got != Refused {
+			t.Errorf("it is %s, want refused", got)
+		}
 	})
 }
