@@ -285,18 +285,32 @@ func (s *Service) Orders(ctx context.Context, buyer authclient.UserID, page data
 // cursor of the next one; with a state only those with the seller's shipment in it. The
 // orders have the seller's lines only, and their total.
 func (s *Service) Sales(ctx context.Context, seller authclient.UserID, state ShipmentState, page database.Page) ([]Detail, string, error) {
-	mine := s.db.NewSelect().Model((*Shipment)(nil)).Column("order_id").Where("seller = ?", seller)
+	mine := s.db.NewSelect().Column("order_id").Where("seller = ?", seller)
 	if state != "" {
 		mine.Where("state = ?", state)
 	}
-	return s.list(ctx, seller, s.db.NewSelect().Where("id IN (?)", mine), page)
+	// A page of shipments first: one of orders would cost as much as all that was ever sold.
+	sold, next, err := database.Newest(ctx, mine, page, "order_id", func(sh Shipment) OrderID { return sh.OrderID })
+	if err != nil {
+		return nil, "", fmt.Errorf("list the sales of %s: %w", seller, err)
+	}
+	ids := make([]OrderID, len(sold))
+	for i, sh := range sold {
+		ids[i] = sh.OrderID
+	}
+	var orders []Order
+	if err := s.db.NewSelect().Model(&orders).Where("id IN (?)", bun.In(ids)).Order("id DESC").Scan(ctx); err != nil {
+		return nil, "", fmt.Errorf("read the orders of sales: %w", err)
+	}
+	all, err := s.seen(ctx, seller, orders)
+	return all, next, err
 }
 
 // ToAnswer is a page of the seller's orders in which a refund waits for the seller's answer,
 // as from Sales.
 func (s *Service) ToAnswer(ctx context.Context, seller authclient.UserID, page database.Page) ([]Detail, string, error) {
-	asked := s.db.NewSelect().TableExpr("refunds AS r").Join("JOIN shipments AS s ON s.id = r.shipment_id").
-		Column("s.order_id").Where("r.state = ?", Asked).Where("s.seller = ?", seller)
+	asked := s.db.NewSelect().TableExpr("shipments AS s").Join("JOIN refunds AS r ON r.id = s.open_refund").
+		Column("s.order_id").Where("s.seller = ?", seller).Where("s.open_refund IS NOT NULL").Where("r.state = ?", Asked)
 	return s.list(ctx, seller, s.db.NewSelect().Where("id IN (?)", asked), page)
 }
 
@@ -306,11 +320,16 @@ func (s *Service) list(ctx context.Context, who authclient.UserID, q *bun.Select
 	if err != nil {
 		return nil, "", fmt.Errorf("list orders: %w", err)
 	}
-	if err := s.complete(ctx, orders); err != nil {
-		return nil, "", err
-	}
-	all, err := s.details(ctx, who, orders)
+	all, err := s.seen(ctx, who, orders)
 	return all, next, err
+}
+
+// seen is orders as somebody may see them.
+func (s *Service) seen(ctx context.Context, who authclient.UserID, orders []Order) ([]Detail, error) {
+	if err := s.complete(ctx, orders); err != nil {
+		return nil, err
+	}
+	return s.details(ctx, who, orders)
 }
 
 // complete reads the lines of orders, and when they were paid.

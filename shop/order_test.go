@@ -1,11 +1,17 @@
 package shop
 
 import (
+	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"jishi/kit/database"
+	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 	"jishi/kit/money"
 	"jishi/kit/rest"
@@ -457,6 +463,59 @@ func TestListsOfOrders(t *testing.T) {
 			t.Errorf("a bad cursor: %v", err)
 		}
 	})
+}
+
+// listener keeps the statements that a database is asked.
+type listener struct{ heard []string }
+
+func (l *listener) BeforeQuery(ctx context.Context, e *bun.QueryEvent) context.Context {
+	l.heard = append(l.heard, e.Query)
+	return ctx
+}
+
+func (l *listener) AfterQuery(context.Context, *bun.QueryEvent) {}
+
+// A page of sales walks an index of the seller's to its end, and reads nothing else: it costs
+// the same however much was ever sold, by this seller and by others.
+func TestAPageOfSalesIsAWalk(t *testing.T) {
+	db := dbtest.Open(t, dbtest.SQLite(t), Migrate)
+	m := newMarket(t, db)
+	further := database.Page{Cursor: database.Cursor("ord_2")}
+	for _, x := range []struct {
+		name string
+		list func() ([]Detail, string, error)
+		want string
+	}{
+		{"all", func() ([]Detail, string, error) { return m.Sales(t.Context(), ann.ID, "", further) },
+			"SEARCH shipment USING COVERING INDEX shipments_seller_order_id_idx (seller=? AND order_id<?)"},
+		{"in a state", func() ([]Detail, string, error) { return m.Sales(t.Context(), ann.ID, Waiting, further) },
+			"SEARCH shipment USING COVERING INDEX shipments_seller_state_order_id_idx (seller=? AND state=? AND order_id<?)"},
+		{"to answer", func() ([]Detail, string, error) { return m.ToAnswer(t.Context(), ann.ID, further) },
+			"SEARCH s USING INDEX shipments_seller_open_refund_idx (seller=? AND open_refund>?)"},
+	} {
+		var l listener
+		hooked := db.NewSelect().DB()
+		hooked.AddQueryHook(&l)
+		if _, _, err := x.list(); err != nil {
+			t.Fatal(err)
+		}
+		hooked.ResetQueryHooks()
+		page := l.heard[slices.IndexFunc(l.heard, func(q string) bool { return strings.Contains(q, "LIMIT") })]
+		var plan []struct {
+			ID, Parent, Notused int
+			Detail              string
+		}
+		if err := hooked.NewRaw("EXPLAIN QUERY PLAN "+page).Scan(t.Context(), &plan); err != nil {
+			t.Fatal(err)
+		}
+		var steps []string
+		for _, p := range plan {
+			steps = append(steps, p.Detail)
+		}
+		if !slices.Contains(steps, x.want) || strings.Contains(strings.Join(steps, "\n"), "SCAN") {
+			t.Errorf("%s: %s\nis done by %q, want %q", x.name, page, steps, x.want)
+		}
+	}
 }
 
 func TestOrderShape(t *testing.T) {
