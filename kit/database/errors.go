@@ -46,6 +46,7 @@ var mysqlTrouble = map[uint16]trouble{
 	1205: conflict, // lock wait timeout
 	1020: conflict, // record has changed since last read (innodb_snapshot_isolation)
 	8002: conflict, // TiDB: SELECT FOR UPDATE met a write conflict
+	8005: conflict, // TiDB: write conflict
 	8022: conflict, // TiDB: commit failed and was rolled back
 	8028: conflict, // TiDB: the schema changed during the transaction
 	9007: conflict, // TiDB: write conflict
@@ -71,6 +72,7 @@ var mysqlTrouble = map[uint16]trouble{
 	9001: away, // TiDB: placement driver timeout
 	9002: away, // TiDB: storage timeout
 	9003: away, // TiDB: storage busy
+	9004: away, // TiDB: resolving a lock took too long
 	9005: away, // TiDB: region unavailable
 }
 

@@ -152,6 +152,8 @@ var (
 		{"1020 record has changed", 1020, "DO 0", false},
 		{"TiDB 9007 write conflict", 9007, rollback, false},
 		{"TiDB 8002 for update", 8002, rollback, false},
+		{"TiDB 8005 write conflict", 8005, rollback, false},
+		{"TiDB 9004 resolve lock timeout", 9004, rollback, false},
 		{"pessimistic lock retry limit reached", 1105, "DO 0", false}, // TiDB knows it by this text only
 		{"lost before COMMIT", 0, "", false},
 	}
@@ -159,6 +161,9 @@ var (
 		{"TiDB 9007 in COMMIT", 9007, rollback, false},
 		{"TiDB 8022 in COMMIT", 8022, rollback, false},
 		{"TiDB 8028 in COMMIT", 8028, rollback, false},
+		{"TiDB 8005 in COMMIT", 8005, rollback, false},
+		{"TiDB 9004 in COMMIT, not done", 9004, rollback, false},
+		{"TiDB 9004 in COMMIT, but done", 9004, "", true},
 		{"lost in COMMIT, not done", 0, "", false},
 		{"lost in COMMIT, but done", 0, "", true},
 	}
