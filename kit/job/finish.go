@@ -14,10 +14,9 @@ import (
 	"jishi/kit/database"
 )
 
-// finish writes down how runs ended, the first and all that have ended by now, and tells
-// how many that were. What can't be written down runs again: that is what at least once
-// means.
-func (q *Queue) finish(ctx context.Context, log *slog.Logger, first run, more <-chan run) int {
+// finish writes down how runs ended, the first and all that have ended by now, and gives
+// them. What can't be written down runs again: that is what at least once means.
+func (q *Queue) finish(ctx context.Context, log *slog.Logger, first run, more <-chan run) []run {
 	runs := []run{first}
 	for range len(more) {
 		runs = append(runs, <-more)
@@ -33,7 +32,7 @@ func (q *Queue) finish(ctx context.Context, log *slog.Logger, first run, more <-
 		q.runs[r.outcome].Add(1)
 		r.log(ctx, log, err)
 	}
-	return len(runs)
+	return runs
 }
 
 // judge says how a run ended, and what becomes of its row.

@@ -291,6 +291,40 @@ func TestReplicasShareTheWork(t *testing.T) {
 	})
 }
 
+// However many jobs of one kind wait for somebody slow, those of other kinds run.
+func TestASlowKindLeavesRoomForOthers(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
+		for i := range 40 {
+			add(t, db, q, job.Job{Kind: "slow", Key: fmt.Sprint(i), At: c.now().Add(-time.Minute)})
+		}
+		add(t, db, q, job.Job{Kind: "k", Key: "a"})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		done, release := false, make(chan struct{})
+		err := q.Run(ctx, quiet, map[string]job.Handler{
+			"slow": func(ctx context.Context, _ job.Job) error {
+				select {
+				case <-release:
+				case <-ctx.Done():
+				}
+				return nil
+			},
+			"k": func(context.Context, job.Job) error {
+				done = true
+				cancel() // Run takes no more
+				close(release)
+				return nil
+			},
+		})
+		if err != nil || !done {
+			t.Errorf("done %v, %v", done, err)
+		}
+		if n := q.Runs("done"); n != 9 {
+			t.Errorf("%d runs, want half of the workers on what is slow, and one", n)
+		}
+	})
+}
+
 // A process that dies leaves its job to others, when the lease is over.
 func TestJobOfADeadProcessIsRunByAnother(t *testing.T) {
 	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {

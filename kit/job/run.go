@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -19,6 +18,7 @@ import (
 
 const (
 	workers   = 16              // jobs at once, in one process
+	ofOneKind = workers / 2     // of those: when whom they ask is slow, other kinds go on
 	pollEvery = time.Second     // how late a job may be that nobody woke us for
 	drainFor  = 5 * time.Second // how long handlers may go on when the process ends
 
@@ -38,17 +38,24 @@ const (
 func (q *Queue) Run(ctx context.Context, log *slog.Logger, handlers map[string]Handler) error {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	running := 0
+	running, ofKind := 0, map[string]int{}
 	ended := make(chan run, workers) // has room for all: nobody waits there
+	finish := func(first run) {
+		for _, r := range q.finish(ctx, log, first, ended) {
+			running--
+			ofKind[r.Kind]--
+		}
+	}
 	for ctx.Err() == nil {
 		if running < workers {
-			jobs, err := q.claim(ctx, handlers, workers-running)
+			jobs, err := q.claim(ctx, handlers, workers-running, ofKind)
 			if err != nil && ctx.Err() == nil {
 				log.ErrorContext(ctx, "jobs can't be claimed", slog.Any("err", err))
 			}
-			running += len(jobs)
-			for _, r := range jobs {
-				go func() { ended <- q.run(ctx, handlers[r.Kind], r) }()
+			for _, j := range jobs {
+				running++
+				ofKind[j.Kind]++
+				go func() { ended <- q.run(ctx, handlers[j.Kind], j) }()
 			}
 		}
 		select {
@@ -56,11 +63,11 @@ func (q *Queue) Run(ctx context.Context, log *slog.Logger, handlers map[string]H
 		case <-tick.C:
 		case <-q.wake:
 		case first := <-ended:
-			running -= q.finish(ctx, log, first, ended)
+			finish(first)
 		}
 	}
 	for running > 0 {
-		running -= q.finish(ctx, log, <-ended, ended)
+		finish(<-ended)
 	}
 	return nil
 }
@@ -70,7 +77,7 @@ func (q *Queue) Run(ctx context.Context, log *slog.Logger, handlers map[string]H
 func (q *Queue) Drain(ctx context.Context, log *slog.Logger, handlers map[string]Handler) (int, error) {
 	runs := 0
 	for {
-		jobs, err := q.claim(ctx, handlers, 1)
+		jobs, err := q.claim(ctx, handlers, 1, nil)
 		if err != nil || len(jobs) == 0 {
 			return runs, err
 		}
@@ -79,9 +86,16 @@ func (q *Queue) Drain(ctx context.Context, log *slog.Logger, handlers map[string
 	}
 }
 
-// claim leases up to n due jobs, the longest due first.
-func (q *Queue) claim(ctx context.Context, handlers map[string]Handler, n int) ([]row, error) {
-	if len(handlers) == 0 {
+// claim leases up to n due jobs, the longest due first, of kinds that don't have their share
+// of the workers already.
+func (q *Queue) claim(ctx context.Context, handlers map[string]Handler, n int, running map[string]int) ([]row, error) {
+	var kinds []string // others belong to a newer release
+	for kind := range handlers {
+		if running[kind] < ofOneKind {
+			kinds = append(kinds, kind)
+		}
+	}
+	if len(kinds) == 0 {
 		return nil, nil
 	}
 	now := q.now()
@@ -89,7 +103,7 @@ func (q *Queue) claim(ctx context.Context, handlers map[string]Handler, n int) (
 	err := q.db.NewSelect().Model(&due).
 		Where("state = ?", Waiting).
 		Where("due_at <= ?", database.At(now)).
-		Where("kind IN (?)", bun.List(slices.Collect(maps.Keys(handlers)))). // others belong to a newer release
+		Where("kind IN (?)", bun.List(kinds)).
 		Order("due_at").Limit(int64(n)).Scan(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("find due jobs: %w", err)
@@ -97,15 +111,26 @@ func (q *Queue) claim(ctx context.Context, handlers map[string]Handler, n int) (
 	if len(due) == 0 {
 		return nil, nil
 	}
+	found := len(due)
+	due = shares(due, running)
 	mine, err := q.take(ctx, due, now)
 	if err != nil {
 		return nil, fmt.Errorf("claim %d jobs: %w", len(due), err)
 	}
 	crash.Point("job.claimed")
-	if len(mine) < len(due) {
-		q.Wake() // others were faster; there may be more
+	if len(mine) < found {
+		q.Wake() // others were faster, or a kind has its share; there may be more
 	}
 	return mine, nil
+}
+
+// shares leaves out of due jobs those that are more than what their kind may have running.
+func shares(due []row, running map[string]int) []row {
+	taken := map[string]int{}
+	return slices.DeleteFunc(due, func(r row) bool {
+		taken[r.Kind]++
+		return running[r.Kind]+taken[r.Kind] > ofOneKind
+	})
 }
 
 // take leases those of the due jobs that nobody else takes first: of workers that saw one
