@@ -96,6 +96,8 @@ type row struct {
 	Attempts  int
 	LastError []byte // not text: it may be cut anywhere, or hold anything
 	CreatedAt database.Time
+
+	claimed time.Time // by this process's clock, when the lease began
 }
 
 // Queue is the jobs of a database.

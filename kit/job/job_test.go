@@ -291,6 +291,28 @@ func TestReplicasShareTheWork(t *testing.T) {
 	})
 }
 
+// A handler's time ends a good while before the lease, however long claiming took.
+func TestAHandlerEndsBeforeItsLease(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		var leased time.Time // by the clock of the handler's context
+		q := job.New(db, func() time.Time {
+			leased = time.Now()
+			return leased
+		})
+		add(t, db, q, job.Job{Kind: "k", Key: "a"})
+		runs := drain(t, q, func(ctx context.Context, _ job.Job) error {
+			end, _ := ctx.Deadline()
+			if most := leased.Add(45 * time.Second); end.After(most) {
+				t.Errorf("the handler's time ends %v too late", end.Sub(most))
+			}
+			return nil
+		})
+		if runs != 1 {
+			t.Errorf("%d runs, want 1", runs)
+		}
+	}, job.Migrate)
+}
+
 // However many jobs of one kind wait for somebody slow, those of other kinds run.
 func TestASlowKindLeavesRoomForOthers(t *testing.T) {
 	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {

@@ -137,8 +137,10 @@ func shares(due []row, running map[string]int) []row {
 // due, one finds the row as it was.
 func (q *Queue) take(ctx context.Context, due []row, now time.Time) (mine []row, err error) {
 	token := rand.Text()
-	until := database.At(now.Add(lease))
+	var claimed time.Time
 	err = q.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		claimed = time.Now() // before what may wait for locks, and for each try anew
+		until := database.At(q.now().Add(lease))
 		_, err := tx.NewUpdate().Model((*row)(nil)).
 			Set("lease = ?", token).Set("due_at = ?", until).Set("attempts = attempts + 1").
 			Where("state = ?", Waiting).Where("due_at <= ?", database.At(now)).
@@ -150,6 +152,9 @@ func (q *Queue) take(ctx context.Context, due []row, now time.Time) (mine []row,
 		return tx.NewSelect().Model(&mine).
 			Where("state = ?", Waiting).Where("due_at = ?", until).Where("lease = ?", token).Scan(ctx)
 	})
+	for i := range mine {
+		mine[i].claimed = claimed
+	}
 	return mine, err
 }
 
@@ -170,7 +175,7 @@ func asRead(rows []row) func(bun.QueryBuilder) bun.QueryBuilder {
 type run struct {
 	row
 	err  error
-	cut  bool // by the end of the process
+	cut  bool // by the end of the process, or of its time before it began
 	took time.Duration
 
 	outcome string
@@ -180,8 +185,11 @@ type run struct {
 // run does one job.
 func (q *Queue) run(ctx context.Context, h Handler, r row) run {
 	began := time.Now()
-	handling, cancel := context.WithTimeout(context.WithoutCancel(ctx), runFor)
+	handling, cancel := context.WithDeadline(context.WithoutCancel(ctx), r.claimed.Add(runFor))
 	defer cancel()
+	if err := handling.Err(); err != nil { // claiming it took all its time
+		return run{row: r, err: err, cut: true}
+	}
 	// The end of the process reaches the handler after a while.
 	stop := context.AfterFunc(ctx, func() {
 		select {
