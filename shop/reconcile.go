@@ -40,17 +40,27 @@ var passes = map[string]struct{ every, back time.Duration }{
 	"all":    {24 * time.Hour, 100 * 365 * 24 * time.Hour},
 }
 
-// beginReconciling sees to it that there is a job for each kind of pass.
+// beginReconciling sees to it that a job for each kind of pass waits. One that died of a defect
+// has another life.
 func (s *Service) beginReconciling(ctx context.Context) error {
 	var jobs []job.Job
 	for name, p := range passes {
 		jobs = append(jobs, job.Job{Kind: reconcileJob, Key: name, At: s.now().Add(p.every)})
 	}
 	slices.SortFunc(jobs, func(a, b job.Job) int { return a.At.Compare(b.At) }) // so that replicas don't wait for each other
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.jobs.Add(ctx, tx, jobs...) })
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.jobs.Add(ctx, tx, jobs...) })
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if _, err := s.jobs.Revive(ctx, j.Kind, j.Key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// reconcileLater goes on with a pass. It is never given up: without it nobody would look.
+// reconcileLater goes on with a pass. No error gives it up: without it nobody would look.
 func (s *Service) reconcileLater(log *slog.Logger) job.Handler {
 	return func(ctx context.Context, j job.Job) error {
 		again, err := s.reconcile(ctx, log, j.Key)

@@ -15,6 +15,7 @@ import (
 	"jishi/auth/authclient"
 	"jishi/kit/fault"
 	"jishi/kit/id"
+	"jishi/kit/job"
 	"jishi/kit/money"
 	"jishi/pay/payclient"
 	"jishi/shop/shoptest"
@@ -439,6 +440,29 @@ func TestPasses(t *testing.T) {
 		all, err := m.Reconciled(t.Context(), olga.ID)
 		if err != nil || len(all) != 2 || all[0].Name != "all" || all[0].Compared != 1 || all[1].Name != "recent" || all[1].Compared != 0 {
 			t.Errorf("got %+v, %v; want the order in one of two passes", all, err)
+		}
+	})
+}
+
+// A pass that died of a defect lives again when the program starts.
+func TestADeadPassLivesAgain(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		if err := m.beginReconciling(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m.forward(25 * time.Hour)
+		dies := func(context.Context, job.Job) error { return job.Schedule{}.Failed(errors.New("a defect")) }
+		n, err := m.jobs.Drain(t.Context(), slog.New(slog.DiscardHandler), map[string]job.Handler{reconcileJob: dies})
+		if err != nil || n != 2 {
+			t.Fatalf("%d runs, %v; want 2", n, err)
+		}
+		if err := m.beginReconciling(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		m.work()
+		all, err := m.Reconciled(t.Context(), olga.ID)
+		if err != nil || len(all) != 2 {
+			t.Errorf("got %+v, %v; want two passes", all, err)
 		}
 	})
 }

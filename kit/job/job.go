@@ -32,7 +32,7 @@ func Migrate(ctx context.Context, db *database.DB) error {
 	return db.Migrate(ctx, migrations, "job")
 }
 
-// Job is work to be done. Kind and Key together are unique among the jobs that wait.
+// Job is work to be done. Kind and Key together are unique among the jobs that aren't done.
 type Job struct {
 	Kind    string    // chooses the handler; at most 64 bytes
 	Key     string    // what it is about, an order's id; at most 190 bytes
@@ -121,9 +121,9 @@ func New(db *database.DB, now func() time.Time) *Queue {
 	return &Queue{db: db, now: now, wake: make(chan struct{}, 1), runs: runs}
 }
 
-// Add writes a job in the caller's transaction. If one of its kind and key waits
-// already, that one stays as it is. Call [Queue.Wake] after the commit to have it run
-// without delay.
+// Add writes a job in the caller's transaction. If there is one of its kind and key
+// already, that one stays as it is, be it dead: see [Queue.Revive]. Call [Queue.Wake] after
+// the commit to have it run without delay.
 func (q *Queue) Add(ctx context.Context, tx bun.Tx, jobs ...Job) error {
 	if len(jobs) == 0 {
 		return nil
