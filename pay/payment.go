@@ -238,17 +238,20 @@ func (s *Service) visible(ctx context.Context, caller Caller, payment PaymentID)
 }
 
 // merchants is a payment that its merchant does something about that nobody else may,
-// not even a user of the merchant's. A program has no merchant behind it: there the payer
-// is, so that what was paid with it can be given on or back.
+// not even a user of the merchant's.
 func (s *Service) merchants(ctx context.Context, caller Caller, payment PaymentID) (paymentRow, []Share, error) {
-	if caller.User != "" && !slices.Contains(s.programs, caller.Merchant) {
-		return paymentRow{}, nil, fault.ErrForbidden
-	}
 	row, shares, err := s.visible(ctx, caller, payment)
-	if caller.User != "" && (errors.Is(err, payclient.ErrNoPayment) || err == nil && row.Merchant != caller.Merchant) {
+	if caller.User != "" && errors.Is(err, payclient.ErrNoPayment) || err == nil && !s.isMerchant(caller, row) {
 		err = fault.ErrForbidden
 	}
 	return row, shares, err
+}
+
+// isMerchant tells whether the caller, who may see a payment, decides about its money. A
+// program has no merchant behind it: there the payer is, so that what was paid with it can be
+// given on or back.
+func (s *Service) isMerchant(caller Caller, row paymentRow) bool {
+	return caller.User == "" || caller.Merchant == row.Merchant && slices.Contains(s.programs, caller.Merchant)
 }
 
 func (s *Service) byOrder(ctx context.Context, merchant, order string) (paymentRow, []Share, error) {

@@ -491,6 +491,13 @@ func TestTheUserOfAProgramIsItsMerchant(t *testing.T) {
 		if _, err := b.Refund(t.Context(), mine, p.ID, more); !errors.Is(err, payclient.ErrTooMuch) {
 			t.Errorf("back from the payee: %v", err)
 		}
+		kept := order("ord_3", 300)
+		kept.Hold = true
+		if held, err := b.Charge(t.Context(), mine, kept); err != nil || held.State != payclient.Authorized {
+			t.Errorf("%+v, %v", held, err)
+		} else if held, err = b.Close(t.Context(), mine, held.ID); err != nil || held.State != payclient.Closed {
+			t.Errorf("close what is held: %+v, %v", held, err)
+		}
 		if got := b.balance(t, alice, w.ID); got != 1000-300-300+100 {
 			t.Errorf("alice has %d", got)
 		}

@@ -64,17 +64,18 @@ func captureShares(ctx context.Context, tx bun.Tx, payment PaymentID) error {
 }
 
 // Close ends a payment unless it is captured; what comes back says which of the two
-// holds from now on. What was held is the payer's again. A user ends only one that is open:
-// what its payer has agreed to is the merchant's to give back, and ErrHeld.
+// holds from now on. What was held is the payer's again. Who is not its merchant ends only one
+// that is open: what its payer has agreed to is the merchant's to give back, and ErrHeld.
 func (s *Service) Close(ctx context.Context, caller Caller, payment PaymentID) (Payment, error) {
-	if _, _, err := s.visible(ctx, caller, payment); err != nil {
+	row, shares, err := s.visible(ctx, caller, payment)
+	if err != nil {
 		return Payment{}, err
 	}
 	may := func(q *bun.UpdateQuery) *bun.UpdateQuery { return q }
-	if caller.User != "" {
+	if !s.isMerchant(caller, row) {
 		may = func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Where("state = ?", payclient.Open) }
 	}
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		ended, err := s.end(ctx, tx, payment, may)
 		if err != nil || !ended || caller.User == "" {
 			return err
@@ -86,8 +87,7 @@ func (s *Service) Close(ctx context.Context, caller Caller, payment PaymentID) (
 		return Payment{}, err
 	}
 	s.jobs.Wake()
-	row, shares, err := s.payment(ctx, s.db.NewSelect, payment)
-	if err != nil {
+	if row, shares, err = s.payment(ctx, s.db.NewSelect, payment); err != nil {
 		return Payment{}, database.Afterwards(err)
 	}
 	if row.State == payclient.Authorized { // its payer asked
