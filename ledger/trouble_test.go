@@ -186,6 +186,9 @@ func TestBankInTrouble(t *testing.T) {
 				stop()
 				reader.Wait()
 				t.Logf("%d rounds, all balances read %d times", rounds, reads)
+				if reads == 0 {
+					t.Error("nobody read the balances meanwhile")
+				}
 				b.moves.settleAll(t, l)
 			})
 		}

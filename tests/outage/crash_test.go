@@ -146,6 +146,9 @@ func (c *crowd) trade(t *testing.T, buyer *harness.Person, order string, i int) 
 		case 2:
 			c.insists(t, "give back "+s.ID, func(ctx context.Context) error {
 				_, err := seller.Shop.GiveBack(ctx, s.ID, "broken")
+				if err == nil {
+					c.hears(s.ID, shopclient.Refunded)
+				}
 				return err
 			})
 		case 3: // out of what the seller has had by then
@@ -176,10 +179,16 @@ func (c *crowd) topsUp(t *testing.T, p *harness.Person, key string, i int) {
 func (c *crowd) sends(t *testing.T, buyer, seller *harness.Person, shipment string) {
 	c.insists(t, "ship "+shipment, func(ctx context.Context) error {
 		_, err := seller.Shop.Ship(ctx, shipment, shopclient.Shipping{Carrier: "SF Express", Tracking: "SF1"})
+		if err == nil {
+			c.hears(shipment, shopclient.Shipped, shopclient.Received, shopclient.Refunded)
+		}
 		return err
 	})
 	c.insists(t, "receive "+shipment, func(ctx context.Context) error {
 		_, err := buyer.Shop.Receive(ctx, shipment)
+		if err == nil {
+			c.hears(shipment, shopclient.Received, shopclient.Refunded)
+		}
 		return err
 	})
 }
@@ -189,10 +198,16 @@ func (c *crowd) goesBack(t *testing.T, buyer, seller *harness.Person, shipment s
 	var r shopclient.Refund
 	c.insists(t, "ask for the money of "+shipment, func(ctx context.Context) (err error) {
 		r, err = buyer.Shop.AskRefund(ctx, shipment, shopclient.NewRefund{Amount: amount, Reason: "broken"}, "refund of "+shipment)
+		if err == nil {
+			c.hears(r.ID, shopclient.Asked, shopclient.Granted) // nobody does anything else
+		}
 		return err
 	})
 	c.insists(t, "grant "+r.ID, func(ctx context.Context) error {
 		_, err := seller.Shop.Grant(ctx, r.ID)
+		if err == nil {
+			c.hears(r.ID, shopclient.Granted)
+		}
 		return err
 	})
 }

@@ -43,11 +43,13 @@ type crowd struct {
 	came map[string]bool // guarded by mu; top-ups that were answered as arrived
 	paid map[string]bool // guarded by mu; orders that were answered as paid
 	keys map[string]int  // guarded by mu; how many somebody has ordered with, by user id
+
+	answered map[string][]string // guarded by mu; by shipment or refund: the state that was answered last, and those that can follow
 }
 
 func newCrowd(t *testing.T, m *harness.Market) *crowd {
 	t.Helper()
-	c := &crowd{market: m, wallets: map[string]string{}, sellers: map[string]*harness.Person{}, came: map[string]bool{}, paid: map[string]bool{}, keys: map[string]int{}}
+	c := &crowd{market: m, wallets: map[string]string{}, sellers: map[string]*harness.Person{}, came: map[string]bool{}, paid: map[string]bool{}, keys: map[string]int{}, answered: map[string][]string{}}
 	for i, identifier := range []string{"13800138000", "13900139000"} {
 		seller := m.Register(t, identifier, fmt.Sprint("seller ", i))
 		c.sellers[seller.ID] = seller
@@ -69,6 +71,13 @@ func newCrowd(t *testing.T, m *harness.Market) *crowd {
 		c.wallets[p.ID] = list.Items[0].ID
 	}
 	return c
+}
+
+// hears remembers that a shipment or a refund was answered as being in a state.
+func (c *crowd) hears(id, state string, following ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answered[id] = append(following, state)
 }
 
 // outcomes counts how purchases ended, and how often somebody had to ask again.
@@ -177,7 +186,7 @@ func (c *crowd) purchase(t *testing.T, p *harness.Person, key string, i int, out
 func (c *crowd) settles(t *testing.T) {
 	t.Helper()
 	money, toppedUp := money.Amount{Currency: money.CNY}, c.toppedUp(t)
-	states, stands := map[string]int{}, map[string]bool{}
+	states, stands, found := map[string]int{}, map[string]bool{}, map[string]string{}
 	for _, p := range append(c.buyers, c.poor) {
 		orders := c.orders(t, p)
 		if len(orders) > c.keys[p.ID] {
@@ -190,6 +199,10 @@ func (c *crowd) settles(t *testing.T) {
 			states[o.State]++
 			stands[o.ID] = o.State == shopclient.Paid || o.State == shopclient.Completed
 			for _, s := range o.Shipments {
+				found[s.ID] = s.State
+				for _, r := range s.Refunds {
+					found[r.ID] = r.State
+				}
 				if s.ReleasedAt == nil { // what didn't go back is in escrow
 					money = sum(t, money, s.Amount)
 					money.Minor -= s.Refunded.Minor
@@ -202,6 +215,11 @@ func (c *crowd) settles(t *testing.T) {
 			t.Errorf("order %s was answered as paid and isn't any more", id)
 		}
 	}
+	for id, can := range c.answered {
+		if !slices.Contains(can, found[id]) {
+			t.Errorf("%s is %q, it was answered as one of %q", id, found[id], can)
+		}
+	}
 	for _, p := range slices.Concat(c.buyers, []*harness.Person{c.poor}, slices.Collect(maps.Values(c.sellers))) {
 		money = sum(t, money, p.Money(t))
 	}
@@ -212,7 +230,7 @@ func (c *crowd) settles(t *testing.T) {
 	if err != nil {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
-	t.Logf("orders %v, %d of them were answered as paid; wallets and escrow %s = topped up", states, len(c.paid), money)
+	t.Logf("orders %v, %d of them were answered as paid; %d shipments and refunds were answered; wallets and escrow %s = topped up", states, len(c.paid), len(c.answered), money)
 }
 
 // toppedUp waits until every top-up has arrived, and adds them up.

@@ -40,8 +40,8 @@ func smallDisk(t *testing.T, size string) string {
 	return dir
 }
 
-// On a full disk nothing can be bought and nobody is half way: each refusal leaves stock and
-// money as they were. When there is space again the same buyer buys with the same key.
+// On a full disk nothing can be bought and nobody is half way: a purchase that is refused leaves
+// stock and money as they were. When there is space again the same buyer buys with the same key.
 func TestTheDiskIsFull(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
@@ -69,12 +69,31 @@ func fullDisk(t *testing.T, dir string, c harness.Config, most int, server *dbte
 	buyer := m.Register(t, "buyer@example.com", "buyer")
 	buyer.OpenWallet(t, "1000000")
 	ballast := filepath.Join(dir, "ballast")
+	sold := int64(0)
+	asBefore := func(what string) { // but for what was sold
+		t.Helper()
+		p, err := buyer.Shop.Product(t.Context(), product.ID)
+		wallets, walletsErr := buyer.Pay.Wallets(t.Context(), payclient.Page{})
+		if err := errors.Join(err, walletsErr); err != nil {
+			if !ended() {
+				t.Errorf("look at stock and money after %s: %v", what, err)
+			}
+			return
+		}
+		if want := product.Stock - sold; p.Stock != want {
+			t.Errorf("%s was refused: %d pieces, want %d", what, p.Stock, want)
+		}
+		if got, want := wallets.Items[0].Balance.Minor, 100000000-sold*1250; got != want {
+			t.Errorf("%s was refused: the wallet has %d, want %d", what, got, want)
+		}
+	}
 	for round := range rounds(2) {
 		fill(t, ballast)
 		if c.Data != "" { // the pictures are on that disk
 			if _, err := seller.Shop.AddPicture(t.Context(), noise(t)); !errors.Is(err, errFull) {
 				t.Errorf("a picture: got %v, want %v", err, errFull)
 			}
+			asBefore("a picture")
 		}
 		in := shopclient.NewOrder{Items: []shopclient.NewItem{{Product: product.ID, Quantity: 1}}}
 		var key string
@@ -83,6 +102,7 @@ func fullDisk(t *testing.T, dir string, c harness.Config, most int, server *dbte
 			key = fmt.Sprintf("round %d purchase %d", round, i)
 			o, err := buyer.Shop.PlaceOrder(t.Context(), in, key)
 			if err == nil && o.State == shopclient.Paid {
+				sold++
 				if paid++; paid > most {
 					t.Fatal("the disk doesn't get full")
 				}
@@ -91,6 +111,9 @@ func fullDisk(t *testing.T, dir string, c harness.Config, most int, server *dbte
 			}
 			if f := fault.Of(err); err != nil && (!errors.Is(err, errFull) || f.Kind != fault.Busy || f.Field != "") && !ended() {
 				t.Errorf("purchase %d: got %v, want %v", i, err, errFull)
+			}
+			if errors.Is(err, errFull) {
+				asBefore("a purchase")
 			}
 			break
 		}
@@ -113,6 +136,7 @@ func fullDisk(t *testing.T, dir string, c harness.Config, most int, server *dbte
 		if o, err := buyer.Shop.PlaceOrder(t.Context(), in, key); err != nil || o.State != shopclient.Paid {
 			t.Errorf("with space again: got %s, %v; want paid", o.State, err)
 		}
+		sold++
 		harness.Eventually(t, 30*time.Second, func() error {
 			if a := get(t, "http://"+ops+"/readyz"); a.status != http.StatusOK {
 				return fmt.Errorf("with space again: readyz: got %d %s, want 200", a.status, a.body)

@@ -1,12 +1,16 @@
 package outage_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"jishi/kit/database"
 	"jishi/kit/linktest"
@@ -72,20 +76,46 @@ func TestAReplicaStandsStill(t *testing.T) {
 	}
 	for round := range rounds(2) {
 		replica := m.Replica(rand.IntN(len(m.Shops)))
-		waits := false
 		out := c.buy(t, round, func() {
-			for range 20 { // until it stands still with something locked
-				replica.Signal(t, syscall.SIGSTOP)
-				if waits = othersWait(t, db); waits {
-					break
-				}
+			stops := 1
+			for standsStill(t, db, replica, len(m.Shops)); !othersWait(t, db); stops++ {
 				replica.Signal(t, syscall.SIGCONT)
+				if stops == 20 {
+					t.Error("nobody ever waited for the replica that stood still")
+					return
+				}
+				standsStill(t, db, replica, len(m.Shops))
 			}
 			passes(t, lockWait*1200*time.Millisecond)
 			replica.Signal(t, syscall.SIGCONT)
+			t.Logf("others waited for it after %d stops", stops)
 		})
-		t.Logf("round %d, others waited for it: %v; %v", round, waits, out)
+		t.Logf("round %d: %v", round, out)
 		c.settles(t)
+	}
+}
+
+// standsStill stops a replica while all of them wait for the stock, which the test has locked.
+// When the test lets go, the server gives it to each in turn: the one that is stopped keeps it.
+func standsStill(t *testing.T, db *database.DB, replica *harness.Process, replicas int) {
+	t.Helper()
+	err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.NewRaw("SELECT id FROM accounts FOR UPDATE").Exec(ctx); err != nil {
+			return err
+		}
+		err := harness.Retry(ctx, patience, func() error {
+			if n, err := lockWaits(ctx, db); err != nil || n < replicas {
+				return fmt.Errorf("%d wait, %v", n, err)
+			}
+			return nil
+		})
+		if err == nil {
+			replica.Signal(t, syscall.SIGSTOP)
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("wait until all replicas wait: %v", err)
 	}
 }
 
@@ -95,9 +125,8 @@ func othersWait(t *testing.T, db *database.DB) bool {
 	const looks = 4
 	seen := 0
 	err := harness.Retry(t.Context(), patience, func() error {
-		var name string
-		var n int
-		if err := db.NewSelect().DB().NewRaw("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'").Scan(t.Context(), &name, &n); err != nil {
+		n, err := lockWaits(t.Context(), db)
+		if err != nil {
 			return err
 		}
 		if n == 0 {
@@ -112,4 +141,11 @@ func othersWait(t *testing.T, db *database.DB) bool {
 		t.Error(err)
 	}
 	return seen == looks
+}
+
+// lockWaits is how many transactions wait for a row.
+func lockWaits(ctx context.Context, db *database.DB) (n int, err error) {
+	var name string
+	err = db.NewSelect().DB().NewRaw("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'").Scan(ctx, &name, &n)
+	return n, err
 }
