@@ -27,7 +27,16 @@ func TestEveryPromiseHasItsTests(t *testing.T) {
 				t.Errorf("there is no %s", m[1])
 			}
 		}
-		for _, m := range command.FindAllStringSubmatch(row, -1) {
+		commands := command.FindAllStringSubmatch(row, -1)
+		for _, m := range names.FindAllStringSubmatch(row, -1) {
+			if len(commands) > 0 && !slices.ContainsFunc(commands, func(c []string) bool {
+				return regexp.MustCompile(strings.ReplaceAll(c[2], `\|`, "|")).MatchString(m[1]) &&
+					slices.ContainsFunc(strings.Fields(c[1]), func(pkg string) bool { return slices.Contains(all[m[1]], filepath.Clean(pkg)) })
+			}) {
+				t.Errorf("no command of its row runs %s", m[1])
+			}
+		}
+		for _, m := range commands {
 			pattern := regexp.MustCompile(strings.ReplaceAll(m[2], `\|`, "|"))
 			for pkg := range strings.FieldsSeq(m[1]) {
 				if !slices.ContainsFunc(slices.Collect(maps.Keys(all)), func(name string) bool {
