@@ -44,8 +44,8 @@ func (p *pages) checkout(w http.ResponseWriter, r *http.Request) error {
 	return p.showCheckout(w, r, nil)
 }
 
-// showCheckout shows the cashier, after a refusal with what was refused, unless what the payment
-// is now says it.
+// showCheckout shows the cashier. What the payment is now says why it was refused, except where
+// only the chosen wallet had too little.
 func (p *pages) showCheckout(w http.ResponseWriter, r *http.Request, refusal *fault.Error) error {
 	ctx := r.Context()
 	c, err := p.pay.Checkout(ctx, p.user(ctx), pay.PaymentID(r.PathValue("id")))
@@ -56,7 +56,7 @@ func (p *pages) showCheckout(w http.ResponseWriter, r *http.Request, refusal *fa
 	if refusal != nil {
 		status = refusal.Kind.Status()
 		if v.Says == "" {
-			v.Tone, v.Says = ui.Warn, locale.Fault(ctx, refusal)
+			v.Tone, v.Says = ui.Warn, locale.T(ctx, "pay.checkout.refused", "missing", refusal.Extra["missing"])
 		}
 	}
 	return web.Render(w, r, status, checkoutPage(v))

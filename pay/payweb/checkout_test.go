@@ -31,7 +31,7 @@ func TestTheCashierSaysWhatWasRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := s.do(t, alice, "POST", cashier, form)
-	if p.status != 402 || !strings.Contains(p.one(t, "div#matter"), "¥1.00 short") {
+	if p.status != 402 || !strings.Contains(p.one(t, "div#matter"), "the wallet you chose is ¥1.00 short") {
 		t.Errorf("%d: %s", p.status, text(p.doc))
 	}
 	form = p.form(t, cashier)
