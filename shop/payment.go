@@ -45,7 +45,11 @@ func (s *Service) pay(ctx context.Context, o Order, wallet string) (Order, error
 			With("checkout_url", short.CheckoutURL)
 	}
 	if errors.Is(err, payclient.ErrClosed) {
-		return s.Settle(ctx, o.ID)
+		now, err := s.Settle(ctx, o.ID)
+		if err != nil {
+			return o, err
+		}
+		return now, nil
 	}
 	if errors.Is(err, payclient.ErrExpired) || errors.Is(err, payclient.ErrExpiry) { // it waited until its deadline
 		return s.close(ctx, o)
