@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
 )
 
 // Report is told of each violation: which invariant, whose id, and what was found.
@@ -63,10 +65,10 @@ func (c *checkRun) accounts(ctx context.Context, tx bun.Tx) (more bool, err erro
 	if err := tx.NewSelect().Model(&accounts).Where("id > ?", c.after).Order("id").Limit(checkBatch).Scan(ctx); err != nil {
 		return false, fmt.Errorf("read accounts: %w", err)
 	}
-	r := idRange{after: c.after}
+	r := database.Range[AccountID]{After: c.after}
 	var open []AccountID
 	for _, a := range accounts {
-		r.upTo = a.ID
+		r.UpTo = a.ID
 		if a.Kind == Open {
 			open = append(open, a.ID)
 		}
@@ -94,7 +96,7 @@ func (c *checkRun) accounts(ctx context.Context, tx bun.Tx) (more bool, err erro
 	for id, u := range without {
 		c.report(HasAccounts, string(id), fmt.Sprintf("it doesn't exist, but %d transfers touch it, such as %s", u.Transfers, u.Example))
 	}
-	c.after = r.upTo
+	c.after = r.UpTo
 	return len(accounts) > 0, c.strangers(ctx, entries, "")
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
 )
 
 // sides are how a transfer touches its accounts.
@@ -18,17 +20,6 @@ var sides = []struct {
 	{"credit", 1, []Kind{Move, Post}},
 }
 
-// idRange is the accounts after one and up to another one, "" for no bound.
-type idRange struct{ after, upTo AccountID }
-
-func (r idRange) of(q *bun.SelectQuery, column string) *bun.SelectQuery {
-	q = q.Where("? > ?", bun.Ident(column), r.after)
-	if r.upTo != "" {
-		q = q.Where("? <= ?", bun.Ident(column), r.upTo)
-	}
-	return q
-}
-
 // without is the transfers that have no number in an account.
 type without struct {
 	Account     AccountID
@@ -38,11 +29,11 @@ type without struct {
 	First, Last Unit // of their units
 }
 
-func unnumbered(ctx context.Context, tx bun.Tx, r idRange) (map[AccountID]without, error) {
+func unnumbered(ctx context.Context, tx bun.Tx, r database.Range[AccountID]) (map[AccountID]without, error) {
 	found := map[AccountID]without{}
 	for _, s := range sides {
 		var rows []without
-		err := r.of(tx.NewSelect().Model((*transferRow)(nil)), s.name).
+		err := r.Of(tx.NewSelect().Model((*transferRow)(nil)), s.name).
 			ColumnExpr("? AS account", bun.Ident(s.name)).
 			ColumnExpr("SUM(CASE WHEN kind IN (?) THEN amount ELSE 0 END) * ? AS moved", bun.In([]Kind{Move, Post}), s.sign).
 			ColumnExpr("COUNT(*) AS transfers, MIN(id) AS example, MIN(unit) AS first, MAX(unit) AS last").
@@ -82,7 +73,7 @@ type entryRow struct {
 // entries is the numbered transfers of a range of accounts, by account and number.
 type entries struct{ sides [2]*sideReader }
 
-func newEntries(tx bun.Tx, r idRange) *entries {
+func newEntries(tx bun.Tx, r database.Range[AccountID]) *entries {
 	e := &entries{}
 	for i, s := range sides {
 		e.sides[i] = &sideReader{tx: tx, name: s.name, sign: s.sign, left: r}
@@ -125,9 +116,9 @@ type sideReader struct {
 	tx    bun.Tx
 	name  string
 	sign  int64
-	left  idRange    // accounts that were not begun
-	begun *entryRow  // the last entry that was read
-	rows  []entryRow // read, from at on not yet given
+	left  database.Range[AccountID] // accounts that were not begun
+	begun *entryRow                 // the last entry that was read
+	rows  []entryRow                // read, from at on not yet given
 	at    int
 	end   bool
 }
@@ -162,7 +153,7 @@ func (s *sideReader) read(ctx context.Context) error {
 		}
 	}
 	if len(s.rows) == 0 {
-		q := s.left.of(s.query(), s.name).Where("? IS NOT NULL", seq).OrderExpr("?, ?", account, seq)
+		q := s.left.Of(s.query(), s.name).Where("? IS NOT NULL", seq).OrderExpr("?, ?", account, seq)
 		if err := q.Scan(ctx, &s.rows); err != nil {
 			return err
 		}
@@ -175,7 +166,7 @@ func (s *sideReader) read(ctx context.Context) error {
 		s.rows[i].sign = s.sign
 	}
 	last := s.rows[len(s.rows)-1]
-	s.begun, s.left.after = &last, last.Account
+	s.begun, s.left.After = &last, last.Account
 	return nil
 }
 

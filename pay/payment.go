@@ -345,12 +345,8 @@ func (s *Service) checkoutURL(payment PaymentID) string {
 func (s *Service) EachPayment(ctx context.Context, merchant, after, upTo string, fn func(Payment)) error {
 	for {
 		var rows []paymentRow
-		q := s.db.NewSelect().Model(&rows).Where("merchant = ?", merchant).
-			Where("order_id > ?", after).Order("order_id").Limit(eachBatch)
-		if upTo != "" {
-			q = q.Where("order_id <= ?", upTo)
-		}
-		if err := q.Scan(ctx); err != nil {
+		q := s.db.NewSelect().Model(&rows).Where("merchant = ?", merchant).Order("order_id").Limit(eachBatch)
+		if err := (database.Range[string]{After: after, UpTo: upTo}).Of(q, "order_id").Scan(ctx); err != nil {
 			return fmt.Errorf("read payments of %s: %w", merchant, err)
 		}
 		for _, r := range rows {

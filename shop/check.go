@@ -7,6 +7,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/database"
 	"jishi/ledger"
 )
 
@@ -52,27 +53,27 @@ func (s *Service) Check(ctx context.Context, report ledger.Report) (Checked, err
 
 // checkProducts compares the ledger with the orders, a part of the products at a time.
 func (s *Service) checkProducts(ctx context.Context, report ledger.Report) (n int64, err error) {
-	for part := (between[ProductID]{}); ; {
+	for part := (database.Range[ProductID]{}); ; {
 		var ids []ProductID
 		err := s.db.Snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
-			err := part.of(tx.NewSelect().Model((*Product)(nil)), "id").Column("id").Order("id").Limit(productPart).Scan(ctx, &ids)
+			err := part.Of(tx.NewSelect().Model((*Product)(nil)), "id").Column("id").Order("id").Limit(productPart).Scan(ctx, &ids)
 			if err != nil {
 				return err
 			}
 			if len(ids) == productPart {
-				part.upTo = ids[len(ids)-1]
+				part.UpTo = ids[len(ids)-1]
 			}
 			return s.checkPart(ctx, tx, part, ids, report)
 		})
 		n += int64(len(ids))
-		if err != nil || part.upTo == "" {
+		if err != nil || part.UpTo == "" {
 			return n, err
 		}
-		part = between[ProductID]{after: part.upTo}
+		part = database.Range[ProductID]{After: part.UpTo}
 	}
 }
 
-func (s *Service) checkPart(ctx context.Context, tx bun.Tx, part between[ProductID], ids []ProductID, report ledger.Report) error {
+func (s *Service) checkPart(ctx context.Context, tx bun.Tx, part database.Range[ProductID], ids []ProductID, report ledger.Report) error {
 	ordered, err := countPieces(ctx, tx, part)
 	if err != nil {
 		return err
@@ -111,8 +112,8 @@ type pieceCount struct{ held, sold int64 }
 
 // countPieces adds up the orders in here: a database would sort all of their lines for that, in
 // memory.
-func countPieces(ctx context.Context, tx bun.Tx, part between[ProductID]) (map[ProductID]pieceCount, error) {
-	rows, err := part.of(tx.NewSelect(), "l.product_id").
+func countPieces(ctx context.Context, tx bun.Tx, part database.Range[ProductID]) (map[ProductID]pieceCount, error) {
+	rows, err := part.Of(tx.NewSelect(), "l.product_id").
 		TableExpr("order_lines AS l").Join("JOIN orders AS o ON o.id = l.order_id").
 		Join("LEFT JOIN shipments AS s ON s.order_id = l.order_id AND s.seller = l.seller").
 		ColumnExpr("l.product_id, o.state, l.quantity").
@@ -140,15 +141,4 @@ func countPieces(ctx context.Context, tx bun.Tx, part between[ProductID]) (map[P
 		sums[id] = sum
 	}
 	return sums, rows.Err()
-}
-
-// between is the ids after one and up to another one, "" for no bound.
-type between[ID ~string] struct{ after, upTo ID }
-
-func (r between[ID]) of(q *bun.SelectQuery, column string) *bun.SelectQuery {
-	q = q.Where("? > ?", bun.Ident(column), r.after)
-	if r.upTo != "" {
-		q = q.Where("? <= ?", bun.Ident(column), r.upTo)
-	}
-	return q
 }

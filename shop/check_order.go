@@ -38,15 +38,15 @@ type query struct {
 
 // checkOrders verifies orders with all that belongs to them, a batch at a time.
 func (s *Service) checkOrders(ctx context.Context, report ledger.Report) (n int64, err error) {
-	for batch := (between[OrderID]{}); ; {
+	for batch := (database.Range[OrderID]{}); ; {
 		var ids []OrderID
 		err := s.db.Snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
-			err := batch.of(tx.NewSelect().Model((*Order)(nil)), "id").Column("id").Order("id").Limit(orderPage).Scan(ctx, &ids)
+			err := batch.Of(tx.NewSelect().Model((*Order)(nil)), "id").Column("id").Order("id").Limit(orderPage).Scan(ctx, &ids)
 			if err != nil {
 				return err
 			}
 			if len(ids) == orderPage {
-				batch.upTo = ids[len(ids)-1]
+				batch.UpTo = ids[len(ids)-1]
 			}
 			for _, q := range s.orderQueries(tx, batch) {
 				if err := s.ask(ctx, tx, q, report); err != nil {
@@ -56,10 +56,10 @@ func (s *Service) checkOrders(ctx context.Context, report ledger.Report) (n int6
 			return nil
 		})
 		n += int64(len(ids))
-		if err != nil || batch.upTo == "" {
+		if err != nil || batch.UpTo == "" {
 			return n, err
 		}
-		batch = between[OrderID]{after: batch.upTo}
+		batch = database.Range[OrderID]{After: batch.UpTo}
 	}
 }
 
@@ -81,13 +81,13 @@ func (s *Service) ask(ctx context.Context, tx bun.Tx, q query, report ledger.Rep
 	return nil
 }
 
-func (s *Service) orderQueries(tx bun.Tx, batch between[OrderID]) []query {
+func (s *Service) orderQueries(tx bun.Tx, batch database.Range[OrderID]) []query {
 	paid, ended := bun.In([]State{Paid, Completed}), bun.In([]ShipmentState{Received, Refunded})
 	late := database.At(s.now().Add(-grace))
-	orders := func() *bun.SelectQuery { return batch.of(tx.NewSelect().TableExpr("orders AS o"), "o.id") }
-	shipments := func() *bun.SelectQuery { return batch.of(tx.NewSelect().TableExpr("shipments AS s"), "s.order_id") }
-	refunds := func() *bun.SelectQuery { return batch.of(tx.NewSelect().TableExpr("refunds AS r"), "r.order_id") }
-	shares := batch.of(tx.NewSelect().Table("order_lines"), "order_id").
+	orders := func() *bun.SelectQuery { return batch.Of(tx.NewSelect().TableExpr("orders AS o"), "o.id") }
+	shipments := func() *bun.SelectQuery { return batch.Of(tx.NewSelect().TableExpr("shipments AS s"), "s.order_id") }
+	refunds := func() *bun.SelectQuery { return batch.Of(tx.NewSelect().TableExpr("refunds AS r"), "r.order_id") }
+	shares := batch.Of(tx.NewSelect().Table("order_lines"), "order_id").
 		ColumnExpr("order_id, seller, SUM(price * quantity) AS amount").GroupExpr("order_id, seller")
 	return []query{
 		{OrderHistory, "it has not", orders().
@@ -97,7 +97,7 @@ func (s *Service) orderQueries(tx bun.Tx, batch between[OrderID]) []query {
 			Column("o.id").
 			Where("o.state NOT IN (?) OR e.state IS NULL OR began.state IS NULL OR (paid.state IS NULL) <> (o.state NOT IN (?))",
 				bun.In([]State{Pending, Paid, Completed, Canceled}), paid), ""},
-		{TotalIsLines, "it has lines, and doesn't exist", batch.of(tx.NewSelect().TableExpr("order_lines AS l"), "l.order_id").
+		{TotalIsLines, "it has lines, and doesn't exist", batch.Of(tx.NewSelect().TableExpr("order_lines AS l"), "l.order_id").
 			Join("LEFT JOIN orders AS o ON o.id = l.order_id").
 			ColumnExpr("DISTINCT l.order_id").Where("o.id IS NULL"), ""},
 		{TotalIsLines, "it is not", orders().

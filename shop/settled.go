@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/uptrace/bun"
+
+	"jishi/kit/database"
 )
 
 // Settled is what has been decided of an order's money after it was paid, in minor units, and
@@ -29,11 +31,9 @@ func (s *Service) OrdersAfter(ctx context.Context, after OrderID, n int) ([]Orde
 
 // SettledAfter is that of the paid orders that follow one, by id, up to another; "" is no end.
 func (s *Service) SettledAfter(ctx context.Context, after, upTo OrderID) (map[OrderID]Settled, error) {
+	orders := database.Range[OrderID]{After: after, UpTo: upTo}
 	within := func(q *bun.SelectQuery) *bun.SelectQuery {
-		if upTo != "" {
-			q.Where("order_id <= ?", upTo)
-		}
-		return q.Column("order_id").Where("order_id > ?", after).GroupExpr("order_id")
+		return orders.Of(q, "order_id").Column("order_id").GroupExpr("order_id")
 	}
 	var shares, back []Settled
 	err := within(s.db.NewSelect().Table("shipments")).
