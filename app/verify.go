@@ -116,8 +116,8 @@ func (v *verification) pay(ctx context.Context) (*pay.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = fmt.Fprintf(v.out, "pay: %d accounts, %d entries, %d wallets, %d top-ups, %d payments, %d refunds, %d releases\n",
-		n.Accounts, n.Transfers, n.Wallets, n.TopUps, n.Payments, n.Refunds, n.Releases)
+	_, err = fmt.Fprintf(v.out, "pay: %d accounts, %d entries, %d wallets, %d payments, %d refunds, %d releases, %d top-ups\n",
+		n.Accounts, n.Transfers, n.Wallets, n.Payments, n.Refunds, n.Releases, n.TopUps)
 	return s, err
 }
 
