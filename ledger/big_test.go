@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -46,7 +45,7 @@ func BenchmarkVerify(b *testing.B) {
 			}
 			phase("fill", func() { fill(b, l, transfers) })
 			phase("seal", func() { seal(b, l) })
-			forgetPeak(b)
+			dbtest.ForgetPeak(b)
 			for b.Loop() {
 				phase("check", func() {
 					if v := violations(b, l); len(v) > 0 {
@@ -59,7 +58,7 @@ func BenchmarkVerify(b *testing.B) {
 					}
 				})
 			}
-			b.ReportMetric(peak(b), "MB-peak")
+			b.ReportMetric(dbtest.Peak(b), "MB-peak")
 		})
 	}
 }
@@ -131,31 +130,4 @@ func fill(b *testing.B, l *Ledger, transfers int) {
 			b.Fatal(err)
 		}
 	}
-}
-
-// forgetPeak makes the kernel measure the peak of our memory from now on.
-func forgetPeak(b *testing.B) {
-	b.Helper()
-	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
-		b.Log("the peak is that of the whole run: ", err)
-	}
-}
-
-// peak is the most memory that this process had, in MB.
-func peak(b *testing.B) float64 {
-	b.Helper()
-	text, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmHWM:" {
-			kb, err := strconv.ParseFloat(f[1], 64)
-			if err != nil {
-				b.Fatal(err)
-			}
-			return kb / 1024
-		}
-	}
-	return 0
 }

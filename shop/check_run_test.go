@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -67,36 +69,52 @@ func TestWhatNobodyWillEndIsReported(t *testing.T) {
 	}, Migrate)
 }
 
+// canceled is n orders from a number on, with all that belongs to them.
+type canceled struct {
+	orders []Order
+	lines  []OrderLine
+	events []orderEvent
+}
+
+func (m *market) canceled(from, n int) (c canceled) {
+	at := database.At(m.now())
+	for i := range n {
+		id := OrderID(fmt.Sprintf("ord_%026d", from+i))
+		c.orders = append(c.orders, Order{ID: id, Buyer: bob.ID, State: Canceled, Total: 100, Currency: "CNY", DeadlineAt: at, CreatedAt: at})
+		c.lines = append(c.lines, OrderLine{OrderID: id, Position: 1, ProductID: "prd_1", Seller: ann.ID, Price: 100, Quantity: 1})
+		c.events = append(c.events, orderEvent{OrderID: id, State: Pending, At: at}, orderEvent{OrderID: id, State: Canceled, At: at})
+	}
+	return c
+}
+
+func (m *market) write(c canceled) {
+	m.t.Helper()
+	err := m.db.InTx(context.Background(), func(ctx context.Context, tx bun.Tx) error {
+		var errs []error
+		for _, rows := range []any{&c.orders, &c.lines, &c.events} {
+			_, err := tx.NewInsert().Model(rows).Exec(ctx)
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
 // Orders are read a thousand at a time: the last of each is read, the first of the next, and
 // what would follow the last.
 func TestEveryOrderIsChecked(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
 		m := newMarket(t, db)
 		const n = 2*orderPage + 1
-		orders, lines, events := make([]Order, n), make([]OrderLine, n), make([]orderEvent, 0, 2*n)
-		at := database.At(m.now())
-		for i := range n {
-			id := OrderID(fmt.Sprintf("ord_%06d", i))
-			orders[i] = Order{ID: id, Buyer: bob.ID, State: Canceled, Total: 100, Currency: "CNY", DeadlineAt: at, CreatedAt: at}
-			lines[i] = OrderLine{OrderID: id, Position: 1, ProductID: "prd_1", Seller: ann.ID, Price: 100, Quantity: 1}
-			events = append(events, orderEvent{OrderID: id, State: Pending, At: at}, orderEvent{OrderID: id, State: Canceled, At: at})
-		}
+		c := m.canceled(0, n)
 		var wrong []string
 		for _, i := range []int{0, orderPage - 1, orderPage, 2*orderPage - 1, 2 * orderPage} {
-			lines[i].Price++
-			wrong = append(wrong, string(orders[i].ID))
+			c.lines[i].Price++
+			wrong = append(wrong, string(c.orders[i].ID))
 		}
-		err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
-			var errs []error
-			for _, rows := range []any{&orders, &lines, &events} {
-				_, err := tx.NewInsert().Model(rows).Exec(ctx)
-				errs = append(errs, err)
-			}
-			return errors.Join(errs...)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		m.write(c)
 		var found []string
 		checked, err := m.Check(t.Context(), func(invariant, id, what string) {
 			if invariant != TotalIsLines {
@@ -108,4 +126,29 @@ func TestEveryOrderIsChecked(t *testing.T) {
 			t.Errorf("of %d orders (%v) %v are reported, want %v", checked.Orders, err, found, wrong)
 		}
 	}, Migrate)
+}
+
+// BenchmarkCheck fills a shop with as many orders as ORDERS says, and checks everything. It
+// reports how many orders a second that reads, and the most memory that the process had.
+//
+//	ORDERS=2000000 go test ./shop -run - -bench Check -benchtime 1x -timeout 1h
+func BenchmarkCheck(b *testing.B) {
+	orders, _ := strconv.Atoi(os.Getenv("ORDERS"))
+	if orders == 0 {
+		orders = 5000
+	}
+	for name, url := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "mariadb": dbtest.MariaDB} {
+		b.Run(name, func(b *testing.B) {
+			m := newMarket(b, dbtest.Open(b, url(b), Migrate))
+			for from := 0; from < orders; from += orderPage {
+				m.write(m.canceled(from, min(orderPage, orders-from)))
+			}
+			dbtest.ForgetPeak(b)
+			for b.Loop() {
+				m.check()
+			}
+			b.ReportMetric(float64(orders*b.N)/b.Elapsed().Seconds(), "orders/s")
+			b.ReportMetric(dbtest.Peak(b), "MB-peak")
+		})
+	}
 }
