@@ -82,8 +82,9 @@ func (s *Service) captured(shares []Share, parties []Party) ([]Share, int64, err
 // captureHeld captures an authorized payment in time, if nothing else has come of it.
 func (s *Service) captureHeld(ctx context.Context, payment PaymentID, wanted []Share, total int64) error {
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		won, err := s.settle(ctx, tx, payment, []string{payclient.Authorized}, payclient.Captured, func(q *bun.UpdateQuery) *bun.UpdateQuery {
-			return q.Set("captured = ?", total).Where("expires_at > ?", database.At(s.now()))
+		now := database.At(s.now())
+		won, err := s.settle(ctx, tx, payment, []string{payclient.Authorized}, payclient.Captured, now, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+			return q.Set("captured = ?", total).Where("expires_at > ?", now)
 		})
 		if err != nil || !won {
 			return err

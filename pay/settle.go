@@ -18,13 +18,13 @@ import (
 // settle brings a payment from one of the states in from to another one. It is the only
 // statement that changes a payment's state: of callers that race, one wins. What else it
 // changes, or asks for, more adds.
-func (s *Service) settle(ctx context.Context, tx bun.Tx, payment PaymentID, from []string, to string, more func(*bun.UpdateQuery) *bun.UpdateQuery) (bool, error) {
+func (s *Service) settle(ctx context.Context, tx bun.Tx, payment PaymentID, from []string, to string, at database.Time, more func(*bun.UpdateQuery) *bun.UpdateQuery) (bool, error) {
 	q := tx.NewUpdate().Model((*paymentRow)(nil)).
 		Set("state = ?", to).
 		Where("id = ?", payment).
 		Where("state IN (?)", bun.List(from))
 	if to != payclient.Authorized {
-		q = q.Set("settled_at = ?", database.At(s.now()))
+		q = q.Set("settled_at = ?", at)
 	}
 	won, err := database.Changed(more(q).Exec(ctx))
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Service) settle(ctx context.Context, tx bun.Tx, payment PaymentID, from
 func (s *Service) agree(ctx context.Context, tx bun.Tx, row *paymentRow, wallet WalletID) (bool, error) {
 	now := database.At(s.now())
 	row.agreed(wallet, now)
-	won, err := s.settle(ctx, tx, row.ID, []string{payclient.Open}, row.State, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+	won, err := s.settle(ctx, tx, row.ID, []string{payclient.Open}, row.State, now, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 		return q.Set("wallet_id = ?", wallet).Set("authorized = ?", row.Authorized).Set("captured = ?", row.Captured).
 			Where("expires_at > ?", now)
 	})
@@ -129,7 +129,7 @@ func (s *Service) CloseOrder(ctx context.Context, caller Caller, order string) (
 // end closes a payment that isn't captured, and gives back what is held for it. It is
 // false when the payment has come to its end already.
 func (s *Service) end(ctx context.Context, tx bun.Tx, payment PaymentID, more func(*bun.UpdateQuery) *bun.UpdateQuery) (bool, error) {
-	ended, err := s.settle(ctx, tx, payment, []string{payclient.Open, payclient.Authorized}, payclient.Closed, more)
+	ended, err := s.settle(ctx, tx, payment, []string{payclient.Open, payclient.Authorized}, payclient.Closed, database.At(s.now()), more)
 	if err != nil || !ended {
 		return false, err
 	}

@@ -376,8 +376,11 @@ func TestTimePassesWhileAPaymentIsTaken(t *testing.T) {
 			if err != nil && !errors.Is(err, payclient.ErrExpired) {
 				t.Errorf("%d: %v", n, err)
 			}
-			if err == nil && p.SettledAt.After(p.ExpiresAt) {
+			if err == nil && !p.SettledAt.Before(p.ExpiresAt) {
 				t.Errorf("%d: taken at %s, although its time was over at %s", n, p.SettledAt, p.ExpiresAt)
+			}
+			if now, err := b.Payment(t.Context(), shop(alice), p.ID); p.ID != "" && (err != nil || !now.SettledAt.Equal(p.SettledAt)) {
+				t.Errorf("%d: taken at %s, and later at %s, %v", n, p.SettledAt, now.SettledAt, err)
 			}
 			ends[p.State]++
 		}
