@@ -154,19 +154,22 @@ func (m *model) payOut(sh *modelShipment) {
 	}
 }
 
-// refundable says why a refund can't be opened now, if it can't.
-func (m *model) refundable(sh *modelShipment, amount int64) error {
+// openable says why a refund can't be opened now, if it can't, whatever the time.
+func (m *model) openable(sh *modelShipment, amount int64) error {
 	switch {
 	case sh.open != nil:
 		return shopclient.ErrRefundOpen
 	case sh.state == Refunded:
 		return shopclient.ErrShipmentState
-	case !sh.received.IsZero() && !m.now.Before(sh.received.Add(m.terms.RefundWindow)):
-		return shopclient.ErrRefundWindow
 	case sh.left() < amount:
 		return shopclient.ErrRefundAmount
 	}
 	return nil
+}
+
+// windowOver: it is too late to ask for a refund.
+func (m *model) windowOver(sh *modelShipment) bool {
+	return !sh.received.IsZero() && !m.now.Before(sh.received.Add(m.terms.RefundWindow))
 }
 
 func (m *model) askRefund(buyer authclient.UserID, sh *modelShipment, in NewRefund, key string) (*modelRefund, error) {
@@ -190,8 +193,11 @@ func (m *model) askRefund(buyer authclient.UserID, sh *modelShipment, in NewRefu
 		}
 		return nil, shopclient.ErrShipmentState
 	}
-	if err := m.refundable(sh, amount); err != nil {
+	if err := m.openable(sh, amount); err != nil {
 		return nil, err
+	}
+	if m.windowOver(sh) {
+		return nil, shopclient.ErrRefundWindow
 	}
 	if sh.requests >= maxRequests {
 		return nil, shopclient.ErrRefundRequests
@@ -250,6 +256,7 @@ func (m *model) refuse(seller authclient.UserID, r *modelRefund, why string) err
 	}
 	r.words = why
 	m.end(r, Refused)
+	r.since = m.now
 	return nil
 }
 
@@ -271,7 +278,10 @@ func (m *model) appeal(buyer authclient.UserID, r *modelRefund) error {
 	if r.state != Refused {
 		return shopclient.ErrRefundState
 	}
-	if err := m.refundable(r.shipment, r.amount); err != nil {
+	if m.windowOver(r.shipment) && !m.now.Before(r.since.Add(m.terms.AnswerTime)) {
+		return shopclient.ErrRefundWindow
+	}
+	if err := m.openable(r.shipment, r.amount); err != nil {
 		return err
 	}
 	r.state, r.since, r.shipment.open = Appealed, m.now, r

@@ -194,7 +194,7 @@ func decimal(minor int64) string { return fmt.Sprintf("%d.%02d", minor/100, mino
 func (w *world) passes(rt *rapid.T, d time.Duration) {
 	turns := []time.Duration{d}
 	if w.m.pay == well {
-		turns = append(turns, slices.Repeat([]time.Duration{orderPause}, maxRequests)...)
+		turns = append(turns, slices.Repeat([]time.Duration{settleMost}, maxRequests)...)
 	}
 	for _, d := range turns {
 		w.m.pass(d)
