@@ -129,7 +129,7 @@ func byReference[T any](find func() (*T, error), do func() error) (*T, error) {
 			return found, err
 		}
 		err := do()
-		maybe = err == nil || errors.Is(err, database.ErrUnknown)
+		maybe = maybe || err == nil || errors.Is(err, database.ErrUnknown)
 		if err == nil || errors.Is(err, errMoved) || database.Taken(err) {
 			continue
 		}
