@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +14,7 @@ import (
 
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
+	"jishi/kit/rapidtest"
 )
 
 // model is the ledger as one would write it without a database.
@@ -147,7 +147,7 @@ var modelAccounts = []Account{
 // Any sequence of groups, of one and of several transfers, sent once or again, with parts of
 // holds and reads of what was, does what the model does; every invariant holds after each.
 func TestTheLedgerIsItsModel(t *testing.T) {
-	brief(t)
+	rapidtest.Brief(t)
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
 		runs, steps := 0, 0
 		rapid.Check(t, func(rt *rapid.T) {
@@ -302,18 +302,4 @@ func (w *world) check(t *testing.T, rt *rapid.T) {
 	}
 	w.times = append(w.times, found)
 	w.now = w.now.Add(time.Second)
-}
-
-// brief sets how much rapid does in the short form, unless the command line says so.
-func brief(t *testing.T) {
-	t.Helper()
-	given := map[string]bool{}
-	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, short := range map[string]string{"rapid.checks": "20", "rapid.steps": "40"} {
-		if !given[name] {
-			if err := flag.Set(name, short); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 }

@@ -3,7 +3,6 @@ package shop
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -19,6 +18,7 @@ import (
 	"jishi/kit/database/dbtest"
 	"jishi/kit/job"
 	"jishi/kit/money"
+	"jishi/kit/rapidtest"
 	"jishi/ledger"
 	"jishi/pay/payclient"
 	"jishi/shop/shoptest"
@@ -30,7 +30,7 @@ var dan = Person{"usr_dan", "Dan"} // buys, and has little money
 // says, and every invariant holds after each step. How many sequences of how many steps:
 // -rapid.checks, -rapid.steps.
 func TestTheShopIsItsModel(t *testing.T) {
-	brief(t)
+	rapidtest.Brief(t)
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
 		runs, steps := 0, 0
 		rapid.Check(t, func(rt *rapid.T) {
@@ -45,20 +45,6 @@ func TestTheShopIsItsModel(t *testing.T) {
 		})
 		t.Logf("%d sequences, %d steps", runs, steps)
 	}, Migrate)
-}
-
-// brief sets how much rapid does in the short form, unless the command line says so.
-func brief(t *testing.T) {
-	t.Helper()
-	given := map[string]bool{}
-	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	for name, short := range map[string]string{"rapid.checks": "20", "rapid.steps": "40"} {
-		if !given[name] {
-			if err := flag.Set(name, short); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
 }
 
 // purses is a pay that counts what people have.
