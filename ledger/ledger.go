@@ -112,7 +112,7 @@ type Ledger struct {
 // New returns the ledger of a migrated database.
 func New(db *database.DB, now func() time.Time) *Ledger {
 	l := &Ledger{db: db, now: now}
-	l.posts = commit.New(db, func(ctx context.Context, tx bun.Tx, batch []Group) ([]error, error) {
+	l.posts = commit.New(db, "transfers", func(ctx context.Context, tx bun.Tx, batch []Group) ([]error, error) {
 		return l.Apply(ctx, tx, batch...)
 	}, nil)
 	return l

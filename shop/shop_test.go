@@ -191,7 +191,7 @@ var (
 // endsFail has nothing written that ends an order, and the error be what becomes of it; nil
 // has it written again.
 func (m *market) endsFail(err error) {
-	m.changes = commit.New(m.db, func(ctx context.Context, tx bun.Tx, batch []change) ([]changed, error) {
+	m.changes = commit.New(m.db, "orders", func(ctx context.Context, tx bun.Tx, batch []change) ([]changed, error) {
 		if err != nil && slices.ContainsFunc(batch, func(c change) bool { return c.end != nil }) {
 			return nil, err
 		}

@@ -9,6 +9,10 @@
 // lead is that of RocksDB's write groups:
 // https://github.com/facebook/rocksdb/blob/main/db/write_thread.h
 //
+// Committers of one name that share a database server take turns, and each takes what is
+// waiting when it is its turn. Where they sell the same thing they would wait for each
+// other's rows anyway, but with the batch that they had before.
+//
 // It knows nothing of what is written.
 package commit
 
@@ -30,6 +34,7 @@ const (
 	maxBatch  = 1000             // requests in one transaction
 	maxQueue  = 8192             // requests that wait; beyond that the answer is busy
 	batchTime = 20 * time.Second // a transaction with its retries
+	turnTime  = time.Second      // to wait for another process's
 
 	// takenTries is how often a batch is written that meets a unique key in use: somebody else
 	// was faster, and the next time Write sees what they did.
@@ -52,18 +57,19 @@ type Committer[R, A any] struct {
 	db      *database.DB
 	write   Write[R, A]
 	observe Observer
+	turns   *database.AdvisoryLock // used by who leads
 
 	mu      sync.Mutex
 	waiting []*request[R, A] // guarded by mu; the first one is the next leader
 	led     bool             // guarded by mu: somebody leads, or was told to
 }
 
-// New returns the committer of a database. observe may be nil.
-func New[R, A any](db *database.DB, write Write[R, A], observe Observer) *Committer[R, A] {
+// New returns the committer of a database for what name says. observe may be nil.
+func New[R, A any](db *database.DB, name string, write Write[R, A], observe Observer) *Committer[R, A] {
 	if observe == nil {
 		observe = func(int, time.Duration, time.Duration) {}
 	}
-	return &Committer[R, A]{db: db, write: write, observe: observe}
+	return &Committer[R, A]{db: db, write: write, observe: observe, turns: db.AdvisoryLock(name, turnTime)}
 }
 
 type request[R, A any] struct {
@@ -138,9 +144,11 @@ func (c *Committer[R, A]) leave(r *request[R, A]) bool {
 
 // lead writes one batch, of which the caller is the first, answers it and hands over.
 func (c *Committer[R, A]) lead() {
+	unlock := c.turns.Lock()
 	runtime.Gosched() // those who are about to join make the batch larger
 	batch := c.take()
 	c.do(batch)
+	unlock()
 	c.handOver()
 	for _, r := range batch {
 		r.turn <- false

@@ -41,7 +41,7 @@ func (j *journal) write(_ context.Context, _ bun.Tx, batch []int) ([]string, err
 func start(t *testing.T, before func([]int) error) (*Committer[int, string], *journal) {
 	t.Helper()
 	j := &journal{before: before}
-	return New(dbtest.Open(t, dbtest.SQLite(t)), j.write, nil), j
+	return New(dbtest.Open(t, dbtest.SQLite(t)), "test", j.write, nil), j
 }
 
 // parked holds the first batch until release is called, so that others can queue.
@@ -251,5 +251,32 @@ func TestNoneIsLostOrDoubled(t *testing.T) {
 	}
 	if len(j.batches) == clients*rounds {
 		t.Error("no two requests went together")
+	}
+}
+
+// Replicas write in turns, and each takes what waits when its turn comes: a batch that was
+// taken before it had to wait would be one request.
+func TestReplicasTakeTurns(t *testing.T) {
+	url := dbtest.MariaDB(t)
+	hold, begun, release := parked()
+	defer release()
+	first := New(dbtest.Open(t, url), "test", (&journal{before: hold}).write, nil)
+	j := &journal{}
+	db := dbtest.Open(t, url)
+	second := New(db, "test", j.write, nil)
+	second.turns = db.AdvisoryLock("test", time.Minute) // for a slow machine
+	var wg sync.WaitGroup
+	check := func(n int, answer string, err error) {
+		if want := fmt.Sprint("done ", n); answer != want || err != nil {
+			t.Errorf("request %d: got %q, %v", n, answer, err)
+		}
+	}
+	wg.Go(func() { a, err := first.Do(t.Context(), 0); check(0, a, err) })
+	<-begun
+	queue(t, second, &wg, []int{1, 2, 3, 4, 5}, check)
+	release()
+	wg.Wait()
+	if got, want := fmt.Sprint(j.batches), "[[1 2 3 4 5]]"; got != want {
+		t.Errorf("the second replica's batches are %s, want %s", got, want)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/pressly/goose/v3"
@@ -100,26 +101,24 @@ func allowChecks(ctx context.Context, pool *sql.DB) error {
 	return err
 }
 
-const lockWait = 300 // seconds
+const lockWait = 5 * time.Minute
 
-// inTurns makes processes that migrate one database take turns. The server lets go of the
-// lock when the connection ends, however that comes about. Goose's own locker isn't enough:
-// it makes and reads its table once before it takes the lock, so that of processes which
-// come together one may find that table without its first row.
+// inTurns makes processes that migrate one database take turns. Goose's own locker isn't
+// enough: it makes and reads its table once before it takes the lock, so that of processes
+// which come together one may find that table without its first row.
 func inTurns(ctx context.Context, pool *sql.DB, migrate func() error) error {
 	c, err := pool.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	var got sql.NullInt64
-	err = c.QueryRowContext(ctx, "SELECT GET_LOCK(MD5(CONCAT('migrate ', DATABASE())), ?)", lockWait).Scan(&got)
+	got, err := getLock(ctx, c, "migrate", lockWait)
 	if err != nil {
 		return err
 	}
-	if got.Int64 != 1 {
-		return ErrBusy.Because(fmt.Errorf("another process has been migrating for %d seconds", lockWait))
+	if !got {
+		return ErrBusy.Because(fmt.Errorf("another process has been migrating for %s", lockWait))
 	}
-	defer c.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(MD5(CONCAT('migrate ', DATABASE())))")
+	defer releaseLock(context.WithoutCancel(ctx), c, "migrate") // as the end of the connection would
 	return migrate()
 }
