@@ -117,31 +117,30 @@ var errMoved = errors.New("the share changed at the same time")
 // find it, also where it left too little for them to do it again.
 func byReference[T any](find func() (*T, error), do func() error) (*T, error) {
 	maybe := false // it was done, or its commit had no answer
-	look := func() (*T, error) {
-		found, err := find()
+	honest := func(err error) error {
 		if maybe {
-			err = database.Afterwards(err)
+			return database.Afterwards(err)
 		}
-		return found, err
+		return err
 	}
 	for range attempts {
-		if found, err := look(); found != nil || err != nil {
-			return found, err
+		if found, err := find(); found != nil || err != nil {
+			return found, honest(err)
 		}
 		err := do()
 		maybe = maybe || err == nil || errors.Is(err, database.ErrUnknown)
 		if err == nil || errors.Is(err, errMoved) || database.Taken(err) {
 			continue
 		}
-		if found, lookErr := look(); found != nil || lookErr != nil {
-			return found, lookErr
+		if found, lookErr := find(); found != nil || lookErr != nil {
+			return found, honest(lookErr)
 		}
-		return nil, err
+		return nil, honest(err)
 	}
-	if found, err := look(); found != nil || err != nil {
-		return found, err
+	if found, err := find(); found != nil || err != nil {
+		return found, honest(err)
 	}
-	return nil, database.ErrBusy
+	return nil, honest(database.ErrBusy)
 }
 
 // oneByReference is the refund or release of a payment that has the merchant's id, or nil.
