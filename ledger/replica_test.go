@@ -14,14 +14,17 @@ import (
 
 // What one process writes in one batch several write side by side, so there the database's
 // locks count.
-func threeOf(l *Ledger) []*Ledger { return []*Ledger{l, New(l.db, time.Now), New(l.db, time.Now)} }
+func threeOf(t *testing.T, l *Ledger) []*Ledger {
+	dbtest.NoTurns(t, l.db, "transfers")
+	return []*Ledger{l, New(l.db, time.Now), New(l.db, time.Now)}
+}
 
 // Three replicas that draw on one account take what there is, and every transfer has its
 // number.
 func TestReplicasDontOverdraw(t *testing.T) {
 	each(t, func(t *testing.T, l *Ledger) {
 		must(t, l, move("1", "world", "a", 100))
-		all := threeOf(l)
+		all := threeOf(t, l)
 		var done atomic.Int64
 		var group errgroup.Group
 		for w := range 12 {
@@ -68,7 +71,7 @@ func TestReplicasNeverWaitInACircle(t *testing.T) {
 	}
 	before := deadlocks()
 	var group errgroup.Group
-	for w, replica := range threeOf(l) {
+	for w, replica := range threeOf(t, l) {
 		group.Go(func() error {
 			for i := range 50 {
 				var g Group

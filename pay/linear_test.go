@@ -185,6 +185,7 @@ func TestPaymentHistoriesAreLinear(t *testing.T) {
 		histories = 1000
 	}
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		dbtest.NoTurns(t, db, "charges")
 		b := newBench(t, db)
 		b.config.Fee = 1000
 		other := b.config // as another replica has

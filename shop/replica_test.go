@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"jishi/kit/database/dbtest"
 	"jishi/shop/shopclient"
 	"jishi/shop/shoptest"
 )
@@ -11,7 +12,10 @@ import (
 // What one process writes in one batch several write side by side, so there the database's
 // locks count.
 func replicas(t *testing.T, f func(t *testing.T, m *market, all []*market)) {
-	each(t, func(t *testing.T, m *market) { f(t, m, []*market{m, newReplica(t, m.db, m.pay)}) })
+	each(t, func(t *testing.T, m *market) {
+		dbtest.NoTurns(t, m.db, "orders")
+		f(t, m, []*market{m, newReplica(t, m.db, m.pay)})
+	})
 }
 
 // A buyer who asks two replicas for thirty orders at once gets as many as one may have open.
