@@ -75,6 +75,16 @@ func waiting(c *Committer[int, string]) int {
 // breathe lets the others run while a test waits for them.
 func breathe() { <-time.After(time.Millisecond) }
 
+// wantDone checks the answer of a request.
+func wantDone(t *testing.T) func(n int, answer string, err error) {
+	return func(n int, answer string, err error) {
+		t.Helper()
+		if want := fmt.Sprint("done ", n); answer != want || err != nil {
+			t.Errorf("request %d: got %q, %v", n, answer, err)
+		}
+	}
+}
+
 // What waits while a batch is written goes together, in order, and everyone has their own answer.
 func TestWhatWaitsGoesTogether(t *testing.T) {
 	before, begun, release := parked()
@@ -82,11 +92,7 @@ func TestWhatWaitsGoesTogether(t *testing.T) {
 	c, j := start(t, before)
 	var sizes []int
 	c.observe = func(size int, _, _ time.Duration) { sizes = append(sizes, size) }
-	check := func(n int, answer string, err error) {
-		if want := fmt.Sprint("done ", n); answer != want || err != nil {
-			t.Errorf("request %d: got %q, %v", n, answer, err)
-		}
-	}
+	check := wantDone(t)
 	var wg sync.WaitGroup
 	wg.Go(func() { a, err := c.Do(t.Context(), 0); check(0, a, err) })
 	<-begun
@@ -266,11 +272,7 @@ func TestReplicasTakeTurns(t *testing.T) {
 	second := New(db, "test", j.write, nil)
 	second.turns = db.AdvisoryLock("test", time.Minute) // for a slow machine
 	var wg sync.WaitGroup
-	check := func(n int, answer string, err error) {
-		if want := fmt.Sprint("done ", n); answer != want || err != nil {
-			t.Errorf("request %d: got %q, %v", n, answer, err)
-		}
-	}
+	check := wantDone(t)
 	wg.Go(func() { a, err := first.Do(t.Context(), 0); check(0, a, err) })
 	<-begun
 	queue(t, second, &wg, []int{1, 2, 3, 4, 5}, check)
