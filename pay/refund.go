@@ -115,17 +115,16 @@ var errMoved = errors.New("the share changed at the same time")
 // byReference does what has an id of the merchant's, once: find looks for what was done
 // under it, do does it. Of the same ones at the same time one does it, and the others
 // find it, also where it left too little for them to do it again.
-func byReference[T any](find func() (*T, error), do func() error) (*T, error) {
+func byReference[T any](find func() (*T, error), do func() error) (one *T, err error) {
 	maybe := false // it was done, or its commit had no answer
-	honest := func(err error) error {
+	defer func() {
 		if maybe {
-			return database.Afterwards(err)
+			err = database.Afterwards(err)
 		}
-		return err
-	}
+	}()
 	for range attempts {
 		if found, err := find(); found != nil || err != nil {
-			return found, honest(err)
+			return found, err
 		}
 		err := do()
 		maybe = maybe || err == nil || errors.Is(err, database.ErrUnknown)
@@ -133,14 +132,14 @@ func byReference[T any](find func() (*T, error), do func() error) (*T, error) {
 			continue
 		}
 		if found, lookErr := find(); found != nil || lookErr != nil {
-			return found, honest(lookErr)
+			return found, lookErr
 		}
-		return nil, honest(err)
+		return nil, err
 	}
 	if found, err := find(); found != nil || err != nil {
-		return found, honest(err)
+		return found, err
 	}
-	return nil, honest(database.ErrBusy)
+	return nil, database.ErrBusy
 }
 
 // oneByReference is the refund or release of a payment that has the merchant's id, or nil.

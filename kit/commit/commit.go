@@ -9,9 +9,9 @@
 // lead is that of RocksDB's write groups:
 // https://github.com/facebook/rocksdb/blob/main/db/write_thread.h
 //
-// Committers of one name that share a database server take turns, and each takes what is
-// waiting when it is its turn. Where they sell the same thing they would wait for each
-// other's rows anyway, but with the batch that they had before.
+// Committers of one name that share a database take turns, and each takes what is
+// waiting when it is its turn. Where they write the same rows they would wait for each
+// other anyway, but with the batch that they had before.
 //
 // It knows nothing of what is written.
 package commit

@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,32 +21,27 @@ func isFree(t *testing.T, db *database.DB) (free bool) {
 
 func TestAnAdvisoryLockIsForOne(t *testing.T) {
 	url := dbtest.MariaDB(t)
-	var inside, turns int // written under the lock alone, which the race detector doesn't know
-	var mu sync.Mutex
+	var inside, turns atomic.Int64
 	var wg sync.WaitGroup
 	for range 4 {
 		lock := dbtest.Open(t, url).AdvisoryLock("turn", time.Minute)
 		wg.Go(func() {
 			for range 20 {
 				unlock := lock.Lock()
-				mu.Lock()
-				inside++
-				if inside > 1 {
-					t.Errorf("%d have the lock", inside)
+				if n := inside.Add(1); n > 1 {
+					t.Errorf("%d have the lock", n)
 				}
-				turns++
-				mu.Unlock()
+				before := turns.Load()
 				<-time.After(time.Millisecond)
-				mu.Lock()
-				inside--
-				mu.Unlock()
+				turns.Store(before + 1) // which is lost where two have the lock
+				inside.Add(-1)
 				unlock()
 			}
 		})
 	}
 	wg.Wait()
-	if turns != 80 {
-		t.Errorf("%d turns", turns)
+	if n := turns.Load(); n != 80 {
+		t.Errorf("%d turns, want 80", n)
 	}
 }
 
