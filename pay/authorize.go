@@ -8,6 +8,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/ledger"
 	"jishi/pay/payclient"
@@ -30,7 +31,9 @@ func (s *Service) Capture(ctx context.Context, caller Caller, payment PaymentID,
 		return Payment{}, err
 	}
 	if row.State == payclient.Authorized {
-		if err := s.captureHeld(ctx, payment, wanted, total); err != nil {
+		err := s.captureHeld(ctx, payment, wanted, total)
+		crash.Point("pay.held.captured")
+		if err != nil {
 			return Payment{}, err
 		}
 		if row, shares, err = s.payment(ctx, s.db.NewSelect, payment); err != nil {
@@ -96,6 +99,7 @@ func (s *Service) captureHeld(ctx context.Context, payment PaymentID, wanted []S
 		if err := s.jobs.Remove(ctx, tx, expireJob, string(payment)); err != nil {
 			return err
 		}
+		crash.Point("pay.held.written")
 		return s.post(ctx, tx, ledger.Transfer{
 			ID: captureID(payment), Kind: ledger.Post, Hold: ledger.TransferID(payment), Amount: total,
 			Code: codePayment, Ref: string(payment),

@@ -112,6 +112,7 @@ func (s *Service) CloseOrder(ctx context.Context, caller Caller, order string) (
 		err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 			return s.insertPayments(ctx, tx, []paymentRow{row}, nil)
 		})
+		crash.Point("pay.order.closed")
 		if err == nil {
 			return s.paymentOf(row, nil), nil
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -113,6 +114,7 @@ func (c *crowd) dieAtEach(t *testing.T, round int, points []string) {
 					c.reconsider(t, buyer, unpaid, i)
 				}
 				c.topsUp(t, buyer, key, i)
+				c.reserves(t, buyer, fmt.Sprintf("own-%d-%d-%d", round, w, i), i)
 			}
 		})
 	}
@@ -173,6 +175,47 @@ func (c *crowd) topsUp(t *testing.T, p *harness.Person, key string, i int) {
 		}
 		return err
 	})
+}
+
+// reserves has a little held for somebody by a program of the buyer's own. Of three ways the
+// ith: it is captured in part and given on, or let go of, or called off before it was asked for.
+func (c *crowd) reserves(t *testing.T, buyer *harness.Person, order string, i int) {
+	seller := slices.Sorted(maps.Keys(c.sellers))[0]
+	cents := func(n int64) money.Amount { return money.Amount{Minor: n, Currency: money.CNY} }
+	var p payclient.Payment
+	if i%3 != 2 {
+		c.insists(t, "hold for "+order, func(ctx context.Context) (err error) {
+			p, err = buyer.Pay.Create(ctx, payclient.NewPayment{
+				Order: order, Parties: []payclient.Party{{Payee: seller, Amount: cents(3)}}, Wallet: c.wallets[buyer.ID], Hold: true,
+			})
+			return err
+		})
+	}
+	if i%3 != 0 {
+		c.insists(t, "call off "+order, func(ctx context.Context) (err error) {
+			p, err = buyer.Pay.Close(ctx, order)
+			return err
+		})
+		c.reserved(buyer, p, payclient.Closed)
+		return
+	}
+	c.insists(t, "capture "+order, func(ctx context.Context) error {
+		_, err := buyer.Pay.Capture(ctx, p.ID, payclient.NewCapture{Parties: []payclient.NewShare{{Payee: seller, Amount: *money.InputOf(cents(2))}}})
+		return err
+	})
+	c.insists(t, "release "+order, func(ctx context.Context) error {
+		_, err := buyer.Pay.Release(ctx, p.ID, payclient.NewRelease{ID: order, Payee: seller})
+		return err
+	})
+	c.reserved(buyer, p, payclient.Captured)
+}
+
+// reserved remembers what became of a payment of the buyer's own.
+func (c *crowd) reserved(buyer *harness.Person, p payclient.Payment, state string) {
+	c.hears(p.ID, state)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.own[p.ID] = buyer
 }
 
 // sends has a shipment sent and received.

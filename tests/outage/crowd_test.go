@@ -44,12 +44,13 @@ type crowd struct {
 	paid map[string]bool // guarded by mu; orders that were answered as paid
 	keys map[string]int  // guarded by mu; how many somebody has ordered with, by user id
 
-	answered map[string][]string // guarded by mu; by shipment or refund: the state that was answered last, and those that can follow
+	own      map[string]*harness.Person // guarded by mu; by payment: who has made it by a program
+	answered map[string][]string        // guarded by mu; by shipment, refund or own payment: the state that was answered last, and those that can follow
 }
 
 func newCrowd(t *testing.T, m *harness.Market) *crowd {
 	t.Helper()
-	c := &crowd{market: m, wallets: map[string]string{}, sellers: map[string]*harness.Person{}, came: map[string]bool{}, paid: map[string]bool{}, keys: map[string]int{}, answered: map[string][]string{}}
+	c := &crowd{market: m, wallets: map[string]string{}, sellers: map[string]*harness.Person{}, came: map[string]bool{}, paid: map[string]bool{}, keys: map[string]int{}, own: map[string]*harness.Person{}, answered: map[string][]string{}}
 	for i, identifier := range []string{"13800138000", "13900139000"} {
 		seller := m.Register(t, identifier, fmt.Sprint("seller ", i))
 		c.sellers[seller.ID] = seller
@@ -215,6 +216,13 @@ func (c *crowd) settles(t *testing.T) {
 			t.Errorf("order %s was answered as paid and isn't any more", id)
 		}
 	}
+	for id, p := range c.own {
+		x, err := p.Pay.Payment(t.Context(), id)
+		if err != nil {
+			t.Errorf("payment %s: %v", id, err)
+		}
+		found[id] = x.State
+	}
 	for id, can := range c.answered {
 		if !slices.Contains(can, found[id]) {
 			t.Errorf("%s is %q, it was answered as one of %q", id, found[id], can)
@@ -230,7 +238,7 @@ func (c *crowd) settles(t *testing.T) {
 	if err != nil {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
-	t.Logf("orders %v, %d of them were answered as paid; %d shipments and refunds were answered; wallets and escrow %s = topped up", states, len(c.paid), len(c.answered), money)
+	t.Logf("orders %v, %d of them were answered as paid; %d shipments, refunds and own payments were answered; wallets and escrow %s = topped up", states, len(c.paid), len(c.answered), money)
 }
 
 // toppedUp waits until every top-up has arrived, and adds them up.
