@@ -47,10 +47,15 @@ func (s *Service) Withdraw(ctx context.Context, buyer authclient.UserID, rid Ref
 	return s.then(ctx, buyer, r.OrderID, err)
 }
 
-// Appeal takes a request that the seller refused to the operator. Twice is once.
+// Appeal takes a request that the seller refused to the operator. Twice is once. Where nobody
+// operates it is ErrNoOperator: the seller's money would wait for ever.
 func (s *Service) Appeal(ctx context.Context, buyer authclient.UserID, rid RefundID) (Detail, error) {
 	r, sh, err := s.refundFor(ctx, rid, buyer, asBuyer)
-	if err == nil && r.State != Appealed {
+	switch {
+	case err != nil || r.State == Appealed:
+	case len(s.operators) == 0:
+		err = shopclient.ErrNoOperator
+	default:
 		err = s.appeal(ctx, r, sh)
 	}
 	return s.then(ctx, buyer, r.OrderID, err)

@@ -54,12 +54,13 @@ func (s *Service) See(ctx context.Context, who authclient.UserID, oid OrderID) (
 	if err != nil {
 		return Detail{}, err
 	}
-	all, err := s.details(ctx, who, []Order{o})
+	whole := who == o.Buyer || s.Operates(who)
+	all, err := s.details(ctx, who, []Order{o}, whole)
 	if err != nil {
 		return Detail{}, err
 	}
 	d := all[0]
-	if who == "" || (!s.seesAll(who, o) && len(d.Shipments) == 0) {
+	if who == "" || (!whole && len(d.Shipments) == 0) {
 		return Detail{}, shopclient.ErrNoOrder
 	}
 	d.History, err = s.history(ctx, d)
@@ -75,12 +76,8 @@ func (s *Service) then(ctx context.Context, who authclient.UserID, oid OrderID, 
 	return d, database.Afterwards(err)
 }
 
-func (s *Service) seesAll(who authclient.UserID, o Order) bool {
-	return who == o.Buyer || s.Operates(who)
-}
-
-// details reads what has become of orders, as somebody may see them.
-func (s *Service) details(ctx context.Context, who authclient.UserID, orders []Order) ([]Detail, error) {
+// details reads what has become of orders, as somebody sees them: whole, or what that one sold.
+func (s *Service) details(ctx context.Context, who authclient.UserID, orders []Order, whole bool) ([]Detail, error) {
 	all := make([]Detail, len(orders))
 	if len(orders) == 0 {
 		return all, nil
@@ -100,18 +97,18 @@ func (s *Service) details(ctx context.Context, who authclient.UserID, orders []O
 		}
 	}
 	for i, o := range orders {
-		all[i] = s.detail(who, o, shipments, refunds)
+		all[i] = s.detail(who, o, whole, shipments, refunds)
 	}
 	return all, nil
 }
 
 // detail puts together what belongs to one order.
-func (s *Service) detail(who authclient.UserID, o Order, shipments []Shipment, refunds []Refund) Detail {
+func (s *Service) detail(who authclient.UserID, o Order, whole bool, shipments []Shipment, refunds []Refund) Detail {
 	d := Detail{Order: o}
 	if who == o.Buyer && o.State == Pending {
 		d.Actions = []string{shopclient.ActPay, shopclient.ActCancel}
 	}
-	if !s.seesAll(who, o) {
+	if !whole {
 		d.Lines = slices.DeleteFunc(slices.Clone(o.Lines), func(l OrderLine) bool { return l.Seller != who })
 		d.Total = 0
 		for _, l := range d.Lines {
@@ -172,7 +169,7 @@ func (s *Service) refundDetail(who authclient.UserID, r Refund, sh Shipment) Ref
 	if who == sh.Buyer && (r.State == Asked || r.State == Appealed) {
 		d.Actions = append(d.Actions, shopclient.ActWithdraw)
 	}
-	if who == sh.Buyer && r.State == Refused && sh.OpenRefund == "" && sh.State != Refunded && !s.appealOver(r, sh) && sh.left() >= r.Amount {
+	if who == sh.Buyer && r.State == Refused && len(s.operators) > 0 && sh.OpenRefund == "" && sh.State != Refunded && !s.appealOver(r, sh) && sh.left() >= r.Amount {
 		d.Actions = append(d.Actions, shopclient.ActAppeal)
 	}
 	if r.State == Appealed && s.Operates(who) {

@@ -278,7 +278,7 @@ func (s *Service) order(ctx context.Context, oid OrderID) (Order, error) {
 
 // Orders is a page of what the buyer bought, newest first, and the cursor of the next one.
 func (s *Service) Orders(ctx context.Context, buyer authclient.UserID, page database.Page) ([]Detail, string, error) {
-	return s.list(ctx, buyer, s.db.NewSelect().Where("buyer = ?", buyer), page)
+	return s.list(ctx, buyer, true, s.db.NewSelect().Where("buyer = ?", buyer), page)
 }
 
 // Sales is a page of the paid orders in which the seller has a line, newest first, and the
@@ -302,7 +302,7 @@ func (s *Service) Sales(ctx context.Context, seller authclient.UserID, state Shi
 	if err := s.db.NewSelect().Model(&orders).Where("id IN (?)", bun.In(ids)).Order("id DESC").Scan(ctx); err != nil {
 		return nil, "", fmt.Errorf("read the orders of sales: %w", err)
 	}
-	all, err := s.seen(ctx, seller, orders)
+	all, err := s.seen(ctx, seller, false, orders)
 	return all, next, err
 }
 
@@ -311,25 +311,25 @@ func (s *Service) Sales(ctx context.Context, seller authclient.UserID, state Shi
 func (s *Service) ToAnswer(ctx context.Context, seller authclient.UserID, page database.Page) ([]Detail, string, error) {
 	asked := s.db.NewSelect().TableExpr("shipments AS s").Join("JOIN refunds AS r ON r.id = s.open_refund").
 		Column("s.order_id").Where("s.seller = ?", seller).Where("s.open_refund IS NOT NULL").Where("r.state = ?", Asked)
-	return s.list(ctx, seller, s.db.NewSelect().Where("id IN (?)", asked), page)
+	return s.list(ctx, seller, false, s.db.NewSelect().Where("id IN (?)", asked), page)
 }
 
-// list is a page of the orders that q finds, as somebody may see them.
-func (s *Service) list(ctx context.Context, who authclient.UserID, q *bun.SelectQuery, page database.Page) ([]Detail, string, error) {
+// list is a page of the orders that q finds, as from details.
+func (s *Service) list(ctx context.Context, who authclient.UserID, whole bool, q *bun.SelectQuery, page database.Page) ([]Detail, string, error) {
 	orders, next, err := database.Newest(ctx, q, page, "id", func(o Order) OrderID { return o.ID })
 	if err != nil {
 		return nil, "", fmt.Errorf("list orders: %w", err)
 	}
-	all, err := s.seen(ctx, who, orders)
+	all, err := s.seen(ctx, who, whole, orders)
 	return all, next, err
 }
 
-// seen is orders as somebody may see them.
-func (s *Service) seen(ctx context.Context, who authclient.UserID, orders []Order) ([]Detail, error) {
+// seen is orders as from details, with their lines.
+func (s *Service) seen(ctx context.Context, who authclient.UserID, whole bool, orders []Order) ([]Detail, error) {
 	if err := s.complete(ctx, orders); err != nil {
 		return nil, err
 	}
-	return s.details(ctx, who, orders)
+	return s.details(ctx, who, orders, whole)
 }
 
 // complete reads the lines of orders, and when they were paid.

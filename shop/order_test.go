@@ -465,6 +465,28 @@ func TestListsOfOrders(t *testing.T) {
 	})
 }
 
+// A seller's list has what was sold, also of orders that the seller may see whole.
+func TestSalesAreTheSellersOwn(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		teapot := m.product(100)
+		for name, x := range map[string]struct{ seller, buyer Person }{"who buys it": {cara, cara}, "an operator": {olga, bob}} {
+			cup := m.productOf(x.seller, "Cup", "3.00", 100)
+			o, err := m.PlaceOrder(t.Context(), x.buyer, NewOrder{Items: []Item{{Product: teapot.ID, Quantity: 1}, {Product: cup.ID, Quantity: 2}}}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			sales, _, err := m.Sales(t.Context(), x.seller.ID, "", database.Page{})
+			if err != nil || len(sales) != 1 || len(sales[0].Lines) != 1 || len(sales[0].Shipments) != 1 || sales[0].Total != 600 {
+				t.Errorf("%s sold %+v, %v", name, sales, err)
+			}
+			whole, err := m.See(t.Context(), x.seller.ID, o.ID)
+			if err != nil || len(whole.Lines) != 2 || whole.Total != 1800 {
+				t.Errorf("%s sees %+v, %v", name, whole, err)
+			}
+		}
+	})
+}
+
 // listener keeps the statements that a database is asked.
 type listener struct{ heard []string }
 

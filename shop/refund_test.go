@@ -212,6 +212,31 @@ func TestARefundWaitsLongerAndLonger(t *testing.T) {
 	})
 }
 
+// Where nobody operates, nothing is taken to the operator: the sale ends by itself.
+func TestNothingWaitsForNobody(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		ctx := t.Context()
+		m.operators = nil
+		o := m.bought(m.product(5))
+		r := m.asked(m.shipped(o), nil)
+		if err := second(m.Refuse(ctx, ann.ID, r.ID, "It was whole.")); err != nil {
+			t.Fatal(err)
+		}
+		if err := second(m.Appeal(ctx, bob.ID, r.ID)); !errors.Is(err, shopclient.ErrNoOperator) {
+			t.Errorf("taken to nobody: %v", err)
+		}
+		d, err := m.See(ctx, bob.ID, o.ID)
+		if err != nil || len(d.Shipments[0].Refunds[0].Actions) > 0 {
+			t.Errorf("Bob may %v, %v", d.Shipments[0].Refunds[0].Actions, err)
+		}
+		m.forward(m.terms.ConfirmAfter + time.Second)
+		m.work()
+		if d, err := m.See(ctx, bob.ID, o.ID); err != nil || d.State != Completed {
+			t.Errorf("the order is %s, %v", d.State, err)
+		}
+	})
+}
+
 func TestRefusedAndTakenToTheOperator(t *testing.T) {
 	for name, grant := range map[string]bool{"granted": true, "denied": false} {
 		t.Run(name, func(t *testing.T) {

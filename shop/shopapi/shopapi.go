@@ -95,7 +95,7 @@ func Routes(mux *http.ServeMux, c Config) {
 	web.Register(h, mine("withdrawRefund", "POST", "/refunds/{id}/withdraw", "Take a request back", "For the buyer.", refund()...), a.withdraw)
 	web.Register(h, mine("appealRefund", "POST", "/refunds/{id}/appeal", "Take a refused request to the operator",
 		"For the buyer: in the time in which it could be asked for, and at least as long after the refusal as a seller has to answer.",
-		refund(shopclient.ErrRefundOpen, shopclient.ErrRefundWindow, shopclient.ErrRefundAmount, shopclient.ErrShipmentState)...), a.appeal)
+		refund(shopclient.ErrRefundOpen, shopclient.ErrRefundWindow, shopclient.ErrRefundAmount, shopclient.ErrShipmentState, shopclient.ErrNoOperator)...), a.appeal)
 	web.Register(h, mine("decideRefund", "POST", "/refunds/{id}/decide", "Decide a case", "For operators.", refund(shopclient.ErrAnswer)...), a.decide)
 	web.Register(h, mine("listCases", "GET", "/cases", "Refunds that wait for the operator", "For operators. Newest first.", fault.ErrForbidden), a.cases)
 	web.Register(h, mine("listFindings", "GET", "/findings", "What the shop and pay did not agree on",

@@ -47,6 +47,7 @@ var (
 	ErrRefundOpen     = fault.New(fault.Conflict, "shop.refund_open", "A refund of this shipment waits for an answer; nothing else can be done with it meanwhile.")
 	ErrRefundWindow   = fault.New(fault.Conflict, "shop.refund_window", "The time to ask for a refund of this shipment is over.")
 	ErrRefundRequests = fault.New(fault.Conflict, "shop.refund_requests", "There have been as many requests for a refund of this shipment as there can be.")
+	ErrNoOperator     = fault.New(fault.Conflict, "shop.no_operator", "This market has no operator who could decide. Please agree with the seller.")
 	ErrRefundAmount   = fault.New(fault.Invalid, "shop.refund_amount", "A refund is more than 0 and at most what is left of the shipment's amount.").On("amount")
 	ErrReason         = fault.New(fault.Invalid, "shop.reason", "A reason has 1 to 200 characters, none of them invisible.").On("reason")
 	ErrAnswer         = fault.New(fault.Invalid, "shop.answer", "Please say why, in 1 to 200 characters, none of them invisible.").On("answer")
