@@ -11,6 +11,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 
 	"jishi/kit/fault"
 )
@@ -54,6 +56,7 @@ func Upload[T any](ctx context.Context, hc *http.Client, url string, file io.Rea
 
 func send[T any](ctx context.Context, hc *http.Client, method, url string, header http.Header, body io.Reader) (T, error) {
 	var out T
+	ctx, left := watch(ctx)
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return out, fmt.Errorf("make a request to %s: %w", url, err)
@@ -62,7 +65,7 @@ func send[T any](ctx context.Context, hc *http.Client, method, url string, heade
 	req.Header.Set("Accept", "application/json")
 	res, err := hc.Do(req)
 	if err != nil {
-		return out, noReply(err)
+		return out, noReply(err, left.Load())
 	}
 	defer func() { _ = res.Body.Close() }()
 	reply, err := io.ReadAll(io.LimitReader(res.Body, maxReply))
@@ -81,13 +84,25 @@ func send[T any](ctx context.Context, hc *http.Client, method, url string, heade
 	return out, nil
 }
 
+type leftKey struct{}
+
+// watch has a call note that it has left. The transport sends one with an idempotency key again
+// by itself when its connection ends, so how its last attempt failed says nothing of those before.
+// Nobody acts on less than a whole head, and HTTP/1 tells that it is written before its end is on
+// the way; HTTP/2 sends again only what the callee says it didn't take.
+func watch(ctx context.Context) (context.Context, *atomic.Bool) {
+	left := new(atomic.Bool) // connections set it, in goroutines of theirs
+	ctx = context.WithValue(ctx, leftKey{}, left)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { left.Store(true) }}), left
+}
+
 // noReply tells a request that never left from one whose fate is open. A refusal on
 // the way, such as that of a token source, stays what it is.
-func noReply(err error) error {
+func noReply(err error, left bool) error {
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" && !left {
 		return ErrUnreachable.Because(err)
 	}
 	return ErrNoReply.Because(err)
@@ -109,7 +124,12 @@ type bearer struct {
 }
 
 func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
+	left, watched := r.Context().Value(leftKey{}).(*atomic.Bool)
+	before := watched && left.Load()
 	token, err := b.source(r.Context())
+	if watched {
+		left.Store(before) // what the token was asked for with is another request
+	}
 	if err != nil {
 		return nil, err
 	}
