@@ -46,8 +46,10 @@ func (s *Service) agree(ctx context.Context, tx bun.Tx, row *paymentRow, wallet 
 		return false, err
 	}
 	if !row.Hold {
-		err := errors.Join(captureShares(ctx, tx, row.ID), s.jobs.Remove(ctx, tx, expireJob, string(row.ID)))
-		if err != nil {
+		if err := captureShares(ctx, tx, row.ID); err != nil {
+			return false, err
+		}
+		if err := s.jobs.Remove(ctx, tx, expireJob, string(row.ID)); err != nil {
 			return false, err
 		}
 	}

@@ -3,10 +3,12 @@ package pay_test
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"sync"
 	"testing"
+	"time"
 
 	"jishi/auth/authclient"
 	"jishi/kit/database"
@@ -103,6 +105,38 @@ func tradeUnderFaults(t *testing.T, through, sound *bench, user authclient.UserI
 	if got := sound.balance(t, user, wallet); got != money {
 		t.Errorf("%s has %d, want %d", user, got, money)
 	}
+}
+
+// A deadlock takes the whole transaction back. What is written after it without a transaction
+// stays: a payment that its payer turns out to have too little for would be without the job that
+// ends it.
+func TestAPaymentThatMeetsADeadlockStillEnds(t *testing.T) {
+	address := dbtest.MariaDB(t)
+	way := dbtest.NewFaulty(t, address, 0, 0)
+	b := newBench(t, dbtest.Open(t, way.URL, pay.Migrate))
+	w := b.wallet(t, alice, 100)
+	_, err := b.Charge(t.Context(), shop(alice), order("order-1", 300))
+	short, ok := payclient.ShortageOf(err)
+	if !ok {
+		t.Fatal(err)
+	}
+	way.Deadlock("UPDATE `payment_parties`")
+	if _, err := b.Pay(t.Context(), alice, pay.PaymentID(short.Payment), w.ID); !errors.Is(err, payclient.ErrInsufficient) {
+		t.Errorf("got %v, want %v", err, payclient.ErrInsufficient)
+	}
+	if n := way.Counts()["1213 deadlock"]; n != 1 {
+		t.Errorf("there were %d deadlocks", n)
+	}
+	b.clock.pass(time.Hour)
+	if err := b.CatchUp(t.Context(), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	// As they stand: to read one would end it.
+	all, _, err := b.Payments(t.Context(), merchant, payclient.OrderRange{}, database.Page{})
+	if err != nil || len(all) != 1 || all[0].State != payclient.Closed {
+		t.Errorf("%+v, %v, want one that is closed", all, err)
+	}
+	b.verify(t)
 }
 
 // On a full disk a payment is refused and takes nothing; with room again it is made.
