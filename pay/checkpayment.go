@@ -182,7 +182,7 @@ func (s *Service) verifyPayment(r paymentRow, b *paymentBatch, report ledger.Rep
 // fits tells whether state, wallet and counters of a payment agree.
 func fits(r paymentRow) bool {
 	agreed, settled := r.Authorized > 0, r.State == payclient.Captured || r.State == payclient.Closed
-	known := settled || r.State == payclient.Open || r.State == payclient.Authorized
+	known := settled || r.waits()
 	return known && agreed == (r.WalletID != "") && (!agreed || r.Authorized == r.Amount) &&
 		(r.Captured > 0) == (r.State == payclient.Captured) &&
 		(r.State != payclient.Open || !agreed) && (r.State != payclient.Authorized || agreed && r.Hold) &&

@@ -121,10 +121,13 @@ func (r *paymentRow) open() {
 	r.State, r.WalletID, r.SettledAt, r.Authorized, r.Captured = payclient.Open, "", database.Time{}, 0, 0
 }
 
-// overdue: it should have been closed by now.
-func (r *paymentRow) overdue(now time.Time) bool {
-	return (r.State == payclient.Open || r.State == payclient.Authorized) && !r.ExpiresAt.After(now)
+// waits: for money, or to be captured.
+func (r *paymentRow) waits() bool {
+	return r.State == payclient.Open || r.State == payclient.Authorized
 }
+
+// overdue: it should have been closed by now.
+func (r *paymentRow) overdue(now time.Time) bool { return r.waits() && !r.ExpiresAt.After(now) }
 
 // expired: it was closed because its time was over. Of one that was closed before anybody
 // asked for it there was none.
@@ -211,7 +214,7 @@ func (s *Service) insertPayments(ctx context.Context, tx bun.Tx, rows []paymentR
 	}
 	var jobs []job.Job
 	for _, r := range rows {
-		if r.State == payclient.Open || r.State == payclient.Authorized {
+		if r.waits() {
 			jobs = append(jobs, job.Job{Kind: expireJob, Key: string(r.ID), At: r.ExpiresAt.Time})
 		}
 	}

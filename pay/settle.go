@@ -155,8 +155,17 @@ func (s *Service) end(ctx context.Context, tx bun.Tx, payment PaymentID, more fu
 // expireJob ends a payment at its deadline.
 const expireJob = "pay.expire"
 
+// expireLater comes back where the clock has stepped back since its job fell due, so that the
+// payment has time left.
 func (s *Service) expireLater(ctx context.Context, j job.Job) error {
-	return s.expire(ctx, PaymentID(j.Key))
+	if err := s.expire(ctx, PaymentID(j.Key)); err != nil {
+		return err
+	}
+	row, _, err := s.payment(ctx, s.db.NewSelect, PaymentID(j.Key))
+	if err != nil || !row.waits() {
+		return err
+	}
+	return job.Later(row.ExpiresAt.Time)
 }
 
 // expire closes a payment whose time is over, if nothing else has come of it, and tells

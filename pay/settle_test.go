@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/fault"
+	"jishi/kit/job"
 	"jishi/pay"
 	"jishi/pay/payclient"
 )
@@ -386,6 +388,39 @@ func TestTimePassesWhileAPaymentIsTaken(t *testing.T) {
 		}
 		if len(ends) != 2 {
 			t.Errorf("ends: %v, want some in time and some too late", ends)
+		}
+	})
+}
+
+// The clock steps back after a payment's job was claimed and before pay looks at it, so that its
+// time isn't over any more: the job comes back when it is.
+func TestTheClockStepsBackWhileAPaymentEnds(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		p, w := b.held(t, "order-1")
+		var step sync.Once
+		c := b.config
+		c.Now = func() time.Time {
+			step.Do(func() { b.clock.pass(-time.Hour) })
+			return b.clock.now()
+		}
+		s, quiet := pay.New(c), slog.New(slog.DiscardHandler)
+		b.clock.pass(time.Hour)
+		if err := s.CatchUp(t.Context(), quiet); err != nil {
+			t.Fatal(err)
+		}
+		left, err := c.Jobs.List(t.Context(), job.Waiting)
+		if err != nil || len(left) != 1 || left[0].Key != string(p.ID) || !left[0].At.Equal(p.ExpiresAt) {
+			t.Errorf("jobs are left: %v, %v, want one that ends %s at %s", left, err, p.ID, p.ExpiresAt)
+		}
+		if got := b.available(t, alice, w.ID); got != 0 {
+			t.Errorf("%d are available before the payment's time is over", got)
+		}
+		b.clock.pass(p.ExpiresAt.Sub(b.clock.now()))
+		if err := s.CatchUp(t.Context(), quiet); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.available(t, alice, w.ID); got != 200 {
+			t.Errorf("%d are available after it, want 200", got)
 		}
 	})
 }
