@@ -74,7 +74,7 @@ func (l CartLine) PriceChanged() bool { return l.Trouble != Gone && l.Seen != l.
 // AddToCart puts n more of a product in the cart, once per key; key may be empty. Seen is
 // the price that the buyer saw, nil for today's.
 func (s *Service) AddToCart(ctx context.Context, buyer authclient.UserID, pid ProductID, n int64, seen *money.Amount, key string) error {
-	_, err := s.db.InTxOnce(ctx, use("cart", buyer, key, []any{pid, n}), string(pid), func(ctx context.Context, tx bun.Tx) error {
+	_, err := s.db.InTxOnce(ctx, use("cart", buyer, key, []any{pid, n}), "", func(ctx context.Context, tx bun.Tx) error {
 		row, err := s.lineFor(ctx, tx, buyer, pid, n, seen)
 		if err != nil {
 			return err

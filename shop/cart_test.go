@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"jishi/auth/authclient"
@@ -317,6 +318,19 @@ func TestTheSameAdditionAgain(t *testing.T) {
 		}
 		if err := m.AddToCart(ctx, bob.ID, p.ID, 2, nil, token()); !errors.Is(err, shopclient.ErrNoProduct) {
 			t.Errorf("another one: %v", err)
+		}
+	})
+}
+
+// An id longer than any product's is one that there isn't, with a key too.
+func TestAddWhatThereCantBe(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		for _, pid := range []ProductID{ProductID(strings.Repeat("x", 5000)), ProductID(strings.Repeat("🫖", 64))} {
+			for _, key := range []string{"", token()} {
+				if err := m.AddToCart(t.Context(), bob.ID, pid, 1, nil, key); !errors.Is(err, shopclient.ErrNoProduct) {
+					t.Errorf("%d bytes with key %q: %v", len(pid), key, err)
+				}
+			}
 		}
 	})
 }
