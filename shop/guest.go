@@ -6,9 +6,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -25,11 +25,15 @@ const (
 	guestKeys  = 8
 )
 
+// mergeSteps bounds how often a merge looks again for what others merged of the same cart. A
+// line grows once or twice after the first of them, by what was under way during the login.
+const mergeSteps = 8
+
 // GuestCart is the cart of somebody who isn't logged in. Its keeper is the visitor, so it is
 // a value: the methods of Service that change it give the new one. It holds nothing that
 // says who the visitor is. The short names are those in the cookie.
 type GuestCart struct {
-	ID    string      `json:"i,omitempty"` // spent when it is merged
+	ID    string      `json:"i,omitempty"` // what of it was merged is known by it
 	Lines []GuestLine `json:"l,omitempty"` // as they were added
 	Keys  []string    `json:"k,omitempty"` // of the last additions, so that a form adds once
 }
@@ -133,28 +137,69 @@ func (s *Service) rowsOf(g GuestCart, buyer authclient.UserID) []cartLine {
 // that a line may have, and the price seen is the guest's, which is newer. The cart may
 // have more lines than maxLines then; none is lost.
 //
-// A guest's cart is merged once, into one user's cart, however often and from wherever it
-// is sent: its id is spent in the same transaction.
+// Each piece is merged once, into one user's cart, however often and from wherever the cart
+// is sent: what was merged is recorded in the same transaction. What comes late, in a cart
+// that a tab was adding to while another one logged in, is merged when it comes.
 func (s *Service) MergeCart(ctx context.Context, buyer authclient.UserID, g GuestCart) error {
 	if len(g.Lines) == 0 {
 		return nil
 	}
-	const scope = "cart.merge"
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if err := database.Once(ctx, tx, scope, g.ID, "", string(buyer)); err != nil {
-			return err
-		}
-		return s.merge(ctx, tx, s.rowsOf(g, buyer))
-	})
-	if errors.Is(err, database.ErrUsed) {
-		return nil
-	}
-	if errors.Is(err, database.ErrUnknown) { // the reply to our commit got lost: look
-		if _, used, lookErr := s.db.Used(ctx, scope, g.ID, ""); lookErr == nil && used {
-			return nil
+	var err error
+	for range mergeSteps {
+		err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			rest, claims, err := unmerged(ctx, tx, g)
+			if err != nil || len(rest.Lines) == 0 {
+				return err
+			}
+			if err := database.RecordClaims(ctx, tx, claims); err != nil {
+				return err
+			}
+			return s.merge(ctx, tx, s.rowsOf(rest, buyer))
+		})
+		if !database.Taken(err) { // else somebody merged at the same moment: what is left?
+			break
 		}
 	}
 	return err
+}
+
+// unmerged is what of a guest's cart wasn't merged yet, and the claims to record when it is.
+// The first claim of a line says up to how many pieces it was merged; where the line has
+// grown since, its next claim goes on from there.
+func unmerged(ctx context.Context, tx bun.Tx, g GuestCart) (GuestCart, []database.Claim, error) {
+	rest, lines, merged := GuestCart{ID: g.ID}, g.Lines, map[ProductID]int64{}
+	var toRecord []database.Claim
+	for range mergeSteps {
+		claims := make([]database.Claim, len(lines))
+		for i, l := range lines {
+			u := database.Use{Scope: "cart.merge", Key: fmt.Sprintf("%s/%s/%d", g.ID, l.Product, merged[l.Product])}
+			var err error
+			if claims[i], err = u.Claim(strconv.FormatInt(l.Quantity, 10)); err != nil {
+				return GuestCart{}, nil, err
+			}
+		}
+		past, err := database.LookUpClaims(ctx, tx, claims)
+		if err != nil {
+			return GuestCart{}, nil, err
+		}
+		var grown []GuestLine
+		for i, l := range lines {
+			if past[i].Result == "" {
+				l.Quantity -= merged[l.Product]
+				rest.Lines, toRecord = append(rest.Lines, l), append(toRecord, claims[i])
+				continue
+			}
+			upTo, err := strconv.ParseInt(past[i].Result, 10, 64)
+			if err != nil {
+				return GuestCart{}, nil, fmt.Errorf("read what was merged of product %s: %w", l.Product, err)
+			}
+			if upTo < l.Quantity {
+				merged[l.Product], grown = upTo, append(grown, l)
+			}
+		}
+		lines = grown
+	}
+	return rest, toRecord, nil
 }
 
 func (s *Service) merge(ctx context.Context, tx bun.Tx, rows []cartLine) error {

@@ -138,6 +138,69 @@ func TestMerge(t *testing.T) {
 	})
 }
 
+// A tab adds to the guest's cart while another one logs in and merges it: what comes late
+// counts as well, once.
+func TestMergeOfWhatCameLate(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		ctx, p, q := t.Context(), m.product(5), m.productOf(cara, "Cup", "3.50", 100)
+		first := m.guest(2, p)
+		other, otherErr := m.AddToGuestCart(ctx, first, q.ID, 1, nil, "")
+		more, moreErr := m.AddToGuestCart(ctx, first, p.ID, 3, nil, "")
+		fewer, fewerErr := m.SetGuestQuantity(ctx, first, p.ID, 1, nil)
+		if err := errors.Join(otherErr, moreErr, fewerErr); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			name     string
+			g        GuestCart
+			ofP, ofQ int64
+		}{
+			{"the first", first, 2, 0},
+			{"another product", other, 2, 1},
+			{"more of the same", more, 5, 1},
+			{"fewer", fewer, 5, 1},
+			{"the first again", first, 5, 1},
+			{"another product again", other, 5, 1},
+			{"more again", more, 5, 1},
+		} {
+			if err := m.MergeCart(ctx, bob.ID, c.g); err != nil {
+				t.Fatal(err)
+			}
+			n := map[ProductID]int64{}
+			for _, l := range m.cartOf(bob.ID).Lines {
+				n[l.Product.ID] = l.Quantity
+			}
+			if n[p.ID] != c.ofP || n[q.ID] != c.ofQ {
+				t.Errorf("%s: %d and %d in the cart, want %d and %d", c.name, n[p.ID], n[q.ID], c.ofP, c.ofQ)
+			}
+		}
+	})
+}
+
+// Several that came late, at once and each more than once: the most of them counts.
+func TestMergingWhatCameLateAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		p, q := m.product(5), m.productOf(cara, "Cup", "3.50", 100)
+		for round := range 5 {
+			user, first := authclient.UserID(fmt.Sprint("usr_", round)), m.guest(1, p, q)
+			for _, err := range at(12, func(i int) error {
+				g, err := m.SetGuestQuantity(t.Context(), first, p.ID, int64(1+i%3), nil)
+				if err != nil {
+					return err
+				}
+				return m.MergeCart(t.Context(), user, g)
+			}) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			if n, err := m.CartCount(t.Context(), user); n != 3+1 || err != nil {
+				t.Errorf("round %d: %d pieces, %v; want 4", round, n, err)
+			}
+		}
+	})
+}
+
 // However many requests bring the same cookie at once, while another tab goes on adding.
 func TestMergingAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {

@@ -154,6 +154,26 @@ func TestGuestMergesOnce(t *testing.T) {
 	}, shop.Migrate)
 }
 
+// A tab of a guest has something added while another tab logs in and merges the cart. The
+// answer to the first comes last, and brings the cookie back.
+func TestAddedWhileLoggingIn(t *testing.T) {
+	s := open(t)
+	ann, tab := s.as("ann"), s.as("")
+	cup, pot := ann.sells("Cup", "3", "10"), ann.sells("Pot", "20", "5")
+	list := tab.get("/")
+	tab.submit(list, "add-"+cup, "quantity", "2").to()
+	bob := s.as("bob")
+	bob.jar[guestCookie] = tab.jar[guestCookie]
+	bob.get("/cart").is(http.StatusOK)
+	tab.submit(list, "add-"+pot).to()
+	bob.jar[guestCookie] = tab.jar[guestCookie]
+
+	cart := bob.get("/cart").is(http.StatusOK)
+	if cart.byID("line-"+pot) == nil || cart.badge() != "3" || bob.jar[guestCookie] != nil {
+		t.Errorf("badge %q, the cart shows %s", cart.badge(), text(cart.byID("cart")))
+	}
+}
+
 func TestGuestCartByHtmx(t *testing.T) {
 	s := open(t)
 	guest := s.as("")
