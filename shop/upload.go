@@ -43,17 +43,12 @@ type upload struct {
 // that fails counts as well, since it costs as much.
 func (s *Service) AddPicture(ctx context.Context, owner authclient.UserID, file io.Reader) (string, error) {
 	now := s.now()
-	n, err := s.db.NewSelect().Model((*upload)(nil)).
-		Where("owner = ?", owner).Where("created_at > ?", database.At(now.Add(-uploadsSpan))).Count(ctx)
-	if err != nil {
-		return "", fmt.Errorf("count the uploads of %s: %w", owner, err)
-	}
-	if n >= uploadsMost {
-		return "", shopclient.ErrUploads
-	}
 	// Row and job come before the files: what is stored without an end is not deleted ever.
 	name := picture.NewName()
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := admitUpload(ctx, tx, owner, now); err != nil {
+			return err
+		}
 		row := upload{Name: name, Owner: owner, State: uploadNew, CreatedAt: database.At(now)}
 		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 			return fmt.Errorf("record picture %s: %w", name, err)
@@ -64,6 +59,23 @@ func (s *Service) AddPicture(ctx context.Context, owner authclient.UserID, file 
 		return "", err
 	}
 	return name, s.pictures.Add(ctx, name, file)
+}
+
+// admitUpload refuses an upload where its owner has had the most. The owner's row is locked as
+// for the limits of orders: of two uploads at once the second counts the first.
+func admitUpload(ctx context.Context, tx bun.Tx, owner authclient.UserID, now time.Time) error {
+	if err := lockBuyers(ctx, tx, []authclient.UserID{owner}); err != nil {
+		return err
+	}
+	n, err := tx.NewSelect().Model((*upload)(nil)).
+		Where("owner = ?", owner).Where("created_at > ?", database.At(now.Add(-uploadsSpan))).Count(ctx)
+	if err != nil {
+		return fmt.Errorf("count the uploads of %s: %w", owner, err)
+	}
+	if n >= uploadsMost {
+		return shopclient.ErrUploads
+	}
+	return nil
 }
 
 // Picture reads a file of a stored picture.

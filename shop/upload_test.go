@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/kit/fault"
+	"jishi/shop/picture"
 	"jishi/shop/shopclient"
 )
 
@@ -139,5 +140,30 @@ func TestUploadsAreLimited(t *testing.T) {
 		m.upload(cara) // somebody else may
 		m.forward(uploadsSpan + time.Second)
 		m.upload(ann)
+	})
+}
+
+// The last ones that a user may have are sent in many tabs at the same moment.
+func TestUploadsAtOnceAreLimited(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		const left = 4
+		add := func(int) error { return second(m.AddPicture(t.Context(), ann.ID, strings.NewReader("x"))) }
+		for i := range uploadsMost - left {
+			if err := add(i); !errors.Is(err, picture.ErrFormat) {
+				t.Fatalf("upload %d: %v", i, err)
+			}
+		}
+		counted := 0
+		for _, err := range at(20, add) {
+			switch {
+			case errors.Is(err, picture.ErrFormat):
+				counted++
+			case !errors.Is(err, shopclient.ErrUploads):
+				t.Errorf("got %v, want too many", err)
+			}
+		}
+		if counted != left {
+			t.Errorf("%d get through, want %d", counted, left)
+		}
 	})
 }
