@@ -187,13 +187,22 @@ func (p *pages) askAgain(w http.ResponseWriter, r *http.Request, status int, pid
 	if readErr != nil {
 		return readErr
 	}
-	v, f := p.viewOf(r.Context(), x), fault.Of(err)
-	problem := locale.Fault(r.Context(), f)
-	v.Buy.Quantity = quantity
-	if f.Field == "quantity" && !v.SoldOut && !v.Down { // there is a form for it to stand in
-		v.Buy.Error, problem = problem, ""
-	}
+	v := p.viewOf(r.Context(), x)
+	problem := v.refuse(r.Context(), &v.Buy, quantity, err)
 	return web.Render(w, r, status, productPage(v, problem))
+}
+
+// refuse puts a refusal beside the quantity of one of the product's forms, or gives what
+// stands above everything.
+func (v *productView) refuse(ctx context.Context, form *formView, quantity string, err error) string {
+	f := fault.Of(err)
+	text := locale.Fault(ctx, f)
+	form.Quantity = quantity
+	if f.Field == "quantity" && !v.SoldOut && !v.Down { // there is a form for it to stand in
+		form.Error = text
+		return ""
+	}
+	return text
 }
 
 // seen is the price that a form was shown with.
@@ -237,8 +246,8 @@ func (p *pages) addToCart(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !web.IsFragment(r) {
 		v := p.viewOf(ctx, x)
-		v.Add.Quantity, v.Add.Error = form.Get("quantity"), locale.Fault(ctx, fault.Of(refused))
-		return web.Render(w, r, status, productPage(v, ""))
+		problem := v.refuse(ctx, &v.Add, form.Get("quantity"), refused)
+		return web.Render(w, r, status, productPage(v, problem))
 	}
 	f := addForm(ctx, x).on(back)
 	if refused != nil {

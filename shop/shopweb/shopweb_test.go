@@ -223,6 +223,11 @@ func (p page) tags(tag string) []*html.Node {
 	return find(p.doc, func(n *html.Node) bool { return n.Data == tag })
 }
 
+// alerts are what a page reads out at once.
+func (p page) alerts() []*html.Node {
+	return find(p.doc, func(n *html.Node) bool { return attr(n, "role") == "alert" })
+}
+
 func find(root *html.Node, match func(*html.Node) bool) []*html.Node {
 	var all []*html.Node
 	for n := range root.Descendants() {
@@ -448,6 +453,36 @@ func TestCartPages(t *testing.T) {
 	if c := bob.jar[ui.CartCookie]; c.Value != "0" {
 		t.Errorf("the badge's cookie is %v", c)
 	}
+}
+
+// What the page was open for is sold out, or taken down, and has no form any more: what is
+// wrong with the old one stands above everything.
+func TestAddingIsRefusedWithoutAForm(t *testing.T) {
+	s := open(t)
+	ann, bob := s.as("ann"), s.as("bob")
+	cup := ann.sells("Cup", "3", "1")
+	old := bob.get("/products/" + cup)
+	wrong := bob.submit(old, "add-"+cup, "quantity", "1000").is(http.StatusUnprocessableEntity)
+	if wrong.byID("add-"+cup+"-error") == nil || len(wrong.alerts()) != 1 {
+		t.Error("what is wrong doesn't stand beside its field")
+	}
+	bob.submit(wrong, "add-"+cup, "quantity", "1").to()
+	s.as("cara").submit(old, "buy-"+cup).to()
+	refused := func(state string) {
+		t.Helper()
+		for lang, want := range map[string]string{"zh": "1 到 999", "en": "from 1 to 999"} {
+			bob.jar[locale.Cookie] = &http.Cookie{Name: locale.Cookie, Value: lang}
+			p := bob.submit(old, "add-"+cup, "quantity", "1000").is(http.StatusUnprocessableEntity)
+			if a := p.alerts(); p.byID("add-"+cup) != nil || len(a) != 1 || !strings.Contains(text(a[0]), want) {
+				t.Errorf("%s, %s: the page shows %s", state, lang, text(p.doc))
+			}
+		}
+	}
+	refused("sold out")
+	if err := s.shop.TakeDown(t.Context(), "usr_ann", shop.ProductID(cup)); err != nil {
+		t.Fatal(err)
+	}
+	refused("taken down")
 }
 
 func TestCartByHtmx(t *testing.T) {
