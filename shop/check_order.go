@@ -155,6 +155,6 @@ func (s *Service) orderQueries(tx bun.Tx, batch database.Range[OrderID]) []query
 			Where("s.released > 0").Where("s.released_at IS NULL").Where("s.received_at < ?", late), releaseJob},
 		{NothingLate, fmt.Sprintf("it is unanswered for more than %s after it", grace), refunds().
 			Column("r.id").
-			Where("r.state = ?", Asked).Where("r.open_since < ?", database.At(late.Add(-s.terms.AnswerTime))), answerJob},
+			Where("r.state = ?", Asked).Where("r.deadline_at < ?", late), answerJob},
 	}
 }

@@ -161,7 +161,7 @@ func (s *Service) shipmentActions(who authclient.UserID, sh Shipment) []string {
 func (s *Service) refundDetail(who authclient.UserID, r Refund, sh Shipment) RefundDetail {
 	d := RefundDetail{Refund: r}
 	if r.State == Asked {
-		d.AnswerBefore = r.OpenSince.Add(s.terms.AnswerTime)
+		d.AnswerBefore = r.DeadlineAt.Time
 	}
 	if who == sh.Seller && r.State == Asked {
 		d.Actions = append(d.Actions, shopclient.ActGrant, shopclient.ActRefuse)

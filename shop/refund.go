@@ -73,6 +73,7 @@ type Refund struct {
 	Answer     string        // the seller's
 	Decision   string        // the operator's
 	OpenSince  database.Time // when it was asked for, refused or taken to the operator
+	DeadlineAt database.Time // until when the seller has to answer; zero for one that was given unasked
 	PaidAt     database.Time // when pay had done it
 	CreatedAt  database.Time
 }
@@ -107,6 +108,7 @@ func (s *Service) AskRefund(ctx context.Context, buyer authclient.UserID, sid Sh
 	if err != nil {
 		return RefundDetail{}, err
 	}
+	r.DeadlineAt = database.At(r.OpenSince.Add(s.terms.AnswerTime))
 	asked := struct {
 		Shipment ShipmentID
 		NewRefund
@@ -128,7 +130,7 @@ func (s *Service) AskRefund(ctx context.Context, buyer authclient.UserID, sid Sh
 		if err := s.addRefund(ctx, tx, r, buyer); err != nil {
 			return err
 		}
-		return s.jobs.Add(ctx, tx, job.Job{Kind: answerJob, Key: string(r.ID), At: r.OpenSince.Add(s.terms.AnswerTime)})
+		return s.jobs.Add(ctx, tx, job.Job{Kind: answerJob, Key: string(r.ID), At: r.DeadlineAt.Time})
 	})
 	crash.Point("shop.refund.asked")
 	if err != nil {

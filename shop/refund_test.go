@@ -212,6 +212,38 @@ func TestARefundWaitsLongerAndLonger(t *testing.T) {
 	})
 }
 
+// Who has asked under other terms has the answer when those said.
+func TestTermsOfAnotherDay(t *testing.T) {
+	for name, change := range map[string]time.Duration{"less time": -48 * time.Hour, "more time": 48 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, m *market) {
+				o := m.bought(m.product(5))
+				r := m.asked(m.shipped(o), nil)
+				until := m.clock().Add(m.terms.AnswerTime)
+				m.terms.AnswerTime += change
+				m.forward(48 * time.Hour)
+				m.check()
+				d, err := m.See(t.Context(), ann.ID, o.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if told := d.Shipments[0].Refunds[0].AnswerBefore; told.Sub(until).Abs() > time.Minute {
+					t.Errorf("Ann is told %s, want %s", told, until)
+				}
+				m.work()
+				if now := m.refundNow(r.ID); now.State != Asked {
+					t.Errorf("it is %s before that", now.State)
+				}
+				m.forward(24 * time.Hour)
+				m.work()
+				if now := m.refundNow(r.ID); now.State != Granted {
+					t.Errorf("it is %s after that", now.State)
+				}
+			})
+		})
+	}
+}
+
 // Where nobody operates, nothing is taken to the operator: the sale ends by itself.
 func TestNothingWaitsForNobody(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
