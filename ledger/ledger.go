@@ -114,7 +114,7 @@ func New(db *database.DB, now func() time.Time) *Ledger {
 	l := &Ledger{db: db, now: now}
 	l.posts = commit.New(db, "transfers", func(ctx context.Context, tx bun.Tx, batch []Group) ([]error, error) {
 		return l.Apply(ctx, tx, batch...)
-	}, nil)
+	}, func(g Group) int { return len(g) }, nil)
 	return l
 }
 

@@ -24,6 +24,9 @@ type charging struct {
 	wallet  WalletID
 }
 
+// rows is how many shares it has.
+func (c charging) rows() int { return max(1, len(c.parties)) }
+
 // charged is the answer: the payment as it was written, captured or authorized, or beside a
 // refusal of the ledger's open.
 type charged struct {

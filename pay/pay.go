@@ -102,7 +102,7 @@ func New(c Config) *Service {
 	if s.paymentLife == 0 {
 		s.paymentLife = defaultPaymentLife
 	}
-	s.charges = commit.New(c.DB, "charges", s.writeCharges, c.Observe)
+	s.charges = commit.New(c.DB, "charges", s.writeCharges, charging.rows, c.Observe)
 	return s
 }
 

@@ -26,6 +26,17 @@ type change struct {
 	end   *ending
 }
 
+// rows is how many lines its order has, or may have where they come out of a cart.
+func (c change) rows() int {
+	switch {
+	case c.end != nil:
+		return len(c.end.order.Lines)
+	case c.place.in.Cart && len(c.place.in.Items) == 0:
+		return maxLines
+	}
+	return len(c.place.in.Items)
+}
+
 // placing is an order as it is asked for.
 type placing struct {
 	order Order // its id and buyer

@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,9 +11,12 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"jishi/auth/authclient"
+	"jishi/kit/commit"
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
+	"jishi/kit/id"
 	"jishi/kit/money"
 	"jishi/kit/rest"
 	"jishi/pay/payclient"
@@ -463,6 +467,37 @@ func TestListsOfOrders(t *testing.T) {
 			t.Errorf("a bad cursor: %v", err)
 		}
 	})
+}
+
+// As many of the widest rows as a transaction may have are not more than a server takes in one
+// statement.
+func TestTheWidestRowsFit(t *testing.T) {
+	m := newMarket(t, dbtest.Open(t, dbtest.MariaDB(t), Migrate))
+	wide := Person{ann.ID, strings.Repeat("𠮷", 64)}
+	var batch []change
+	for i := range commit.MaxRows / maxLines {
+		buyer := authclient.UserID(fmt.Sprintf("usr_%060d", i))
+		batch = append(batch, change{place: &placing{order: Order{ID: OrderID(id.New("ord")), Buyer: buyer, BuyerName: wide.Name}}})
+	}
+	var items []Item
+	for i := range maxLines {
+		p := m.productOf(wide, fmt.Sprintf("%s%3d", strings.Repeat("𠮷", maxTitle-3), i), "1.00", int64(len(batch)))
+		items = append(items, Item{Product: p.ID, Quantity: 1})
+	}
+	for _, c := range batch {
+		c.place.in.Items = items
+	}
+	err := m.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		answers, err := m.writeChanges(ctx, tx, batch)
+		for _, a := range answers {
+			err = errors.Join(err, a.err)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	m.check()
 }
 
 // A seller's list has what was sold, also of orders that the seller may see whole.

@@ -125,7 +125,7 @@ func New(c Config) *Service {
 
 		operators: c.Operators,
 	}
-	s.changes = commit.New(c.DB, "orders", s.writeChanges, c.Observe)
+	s.changes = commit.New(c.DB, "orders", s.writeChanges, change.rows, c.Observe)
 	return s
 }
 

@@ -196,7 +196,7 @@ func (m *market) endsFail(err error) {
 			return nil, err
 		}
 		return m.writeChanges(ctx, tx, batch)
-	}, nil)
+	}, change.rows, nil)
 }
 
 // work runs the jobs that are due.

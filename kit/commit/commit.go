@@ -41,6 +41,11 @@ const (
 	takenTries = 3
 )
 
+// MaxRows is how many rows of one table the requests of a transaction write, about: with as
+// many of the widest a statement is below the 16 MiB that a server takes. A single request may
+// have more.
+const MaxRows = 10_000
+
 // Write does a batch inside tx, one request after the other, and gives the answer of each.
 // That a request is refused is an answer. An error is for what broke; then nothing of the
 // batch may stay, and it is tried again in halves, so that a request that breaks its batch
@@ -56,6 +61,7 @@ type Observer func(size int, waited, took time.Duration)
 type Committer[R, A any] struct {
 	db      *database.DB
 	write   Write[R, A]
+	rows    func(R) int
 	observe Observer
 	turns   *database.AdvisoryLock // used by who leads
 
@@ -64,12 +70,13 @@ type Committer[R, A any] struct {
 	led     bool             // guarded by mu: somebody leads, or was told to
 }
 
-// New returns the committer of a database for what name says. observe may be nil.
-func New[R, A any](db *database.DB, name string, write Write[R, A], observe Observer) *Committer[R, A] {
+// New returns the committer of a database for what name says. rows is how many rows of one
+// table a request may write, about; observe may be nil.
+func New[R, A any](db *database.DB, name string, write Write[R, A], rows func(R) int, observe Observer) *Committer[R, A] {
 	if observe == nil {
 		observe = func(int, time.Duration, time.Duration) {}
 	}
-	return &Committer[R, A]{db: db, write: write, observe: observe, turns: db.AdvisoryLock(name, turnTime)}
+	return &Committer[R, A]{db: db, write: write, rows: rows, observe: observe, turns: db.AdvisoryLock(name, turnTime)}
 }
 
 type request[R, A any] struct {
@@ -155,11 +162,18 @@ func (c *Committer[R, A]) lead() {
 	}
 }
 
-// take gives what is waiting.
+// take gives what is waiting, as far as it fits into one transaction: the first does.
 func (c *Committer[R, A]) take() []*request[R, A] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := min(len(c.waiting), maxBatch)
+	n, rows := 0, 0
+	for n < min(len(c.waiting), maxBatch) {
+		rows += c.rows(c.waiting[n].in)
+		if n > 0 && rows > MaxRows {
+			break
+		}
+		n++
+	}
 	batch := c.waiting[:n:n]
 	c.waiting = append([]*request[R, A](nil), c.waiting[n:]...)
 	return batch

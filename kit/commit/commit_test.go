@@ -38,10 +38,13 @@ func (j *journal) write(_ context.Context, _ bun.Tx, batch []int) ([]string, err
 	return answers, nil
 }
 
+// one is how many rows these requests write.
+func one(int) int { return 1 }
+
 func start(t *testing.T, before func([]int) error) (*Committer[int, string], *journal) {
 	t.Helper()
 	j := &journal{before: before}
-	return New(dbtest.Open(t, dbtest.SQLite(t)), "test", j.write, nil), j
+	return New(dbtest.Open(t, dbtest.SQLite(t)), "test", j.write, one, nil), j
 }
 
 // parked holds the first batch until release is called, so that others can queue.
@@ -110,6 +113,26 @@ func TestWhatWaitsGoesTogether(t *testing.T) {
 	}
 	a, err := c.Do(t.Context(), 9)
 	check(9, a, err)
+}
+
+// What would be too much for one transaction goes in several, a request that is too much by
+// itself too.
+func TestATransactionIsBounded(t *testing.T) {
+	before, begun, release := parked()
+	defer release()
+	c, j := start(t, before)
+	rows := []int{1, MaxRows * 2 / 5, MaxRows * 2 / 5, MaxRows * 2 / 5, MaxRows * 2, 1, 1}
+	c.rows = func(n int) int { return rows[n] }
+	check := wantDone(t)
+	var wg sync.WaitGroup
+	wg.Go(func() { a, err := c.Do(t.Context(), 0); check(0, a, err) })
+	<-begun
+	queue(t, c, &wg, []int{1, 2, 3, 4, 5, 6}, check)
+	release()
+	wg.Wait()
+	if got, want := fmt.Sprint(j.batches), "[[0] [1 2] [3] [4] [5 6]]"; got != want {
+		t.Errorf("batches %s, want %s", got, want)
+	}
 }
 
 // A request that breaks its batch is alone with its error; the others are written once.
@@ -266,10 +289,10 @@ func TestReplicasTakeTurns(t *testing.T) {
 	url := dbtest.MariaDB(t)
 	hold, begun, release := parked()
 	defer release()
-	first := New(dbtest.Open(t, url), "test", (&journal{before: hold}).write, nil)
+	first := New(dbtest.Open(t, url), "test", (&journal{before: hold}).write, one, nil)
 	j := &journal{}
 	db := dbtest.Open(t, url)
-	second := New(db, "test", j.write, nil)
+	second := New(db, "test", j.write, one, nil)
 	second.turns = db.AdvisoryLock("test", time.Minute) // for a slow machine
 	var wg sync.WaitGroup
 	check := wantDone(t)
