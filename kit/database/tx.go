@@ -37,16 +37,13 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 		}
 		var committing bool
 		committing, err = db.try(ctx, fn)
-		switch troubleOf(err) {
-		case conflict:
-			continue
-		case away:
-			if committing {
-				return ErrUnknown.Because(err)
-			}
-			continue
+		trouble := troubleOf(err)
+		if committing && (trouble == away || isOver(err)) {
+			return ErrUnknown.Because(err)
 		}
-		break
+		if trouble != conflict && trouble != away {
+			break
+		}
 	}
 	if troubleOf(err) == full {
 		now := time.Now()
@@ -59,7 +56,13 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 	return refusal(err)
 }
 
-// try runs fn once; committing tells whether it got as far as COMMIT.
+// isOver tells whether an error says nothing but that a context has ended.
+func isOver(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// try runs fn once; committing tells whether it got as far as COMMIT. One that failed may be
+// done all the same: SQLite's driver says no more than that ctx has ended when it has.
 func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) (committing bool, err error) {
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -67,13 +70,15 @@ func (db *DB) try(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) e
 	}
 	defer tx.Rollback() // also when fn panics; without effect after a commit
 
-	err = fn(ctx, tx)
+	if err = fn(ctx, tx); err == nil {
+		err = ctx.Err()
+	}
 	if err == nil {
 		committing, err = true, tx.Commit()
 	}
 	// When ctx ends the transaction is taken back, and from then on has nothing else to say.
 	if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
-		err = ctx.Err()
+		return false, ctx.Err()
 	}
 	return committing, err
 }
