@@ -23,6 +23,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -37,7 +38,10 @@ type DB struct {
 	write *bun.DB
 	read  *bun.DB // the same as write where readers and writers share a pool
 
-	// slow gives a pool whose statements may take as long as they need.
+	// patient is for snapshots, whose statements may read for as long as they need.
+	patient *bun.DB
+
+	// slow gives a pool for migrations: its connections may also be silent for as long.
 	slow func() (*sql.DB, error)
 
 	full atomic.Pointer[time.Time] // when a write last found no space; nil: there is some. See Ready
@@ -83,13 +87,12 @@ func joinClose(err error, db *DB) error {
 
 // Close waits for running statements and closes every connection.
 func (db *DB) Close() error {
-	err := db.write.Close()
-	if db.read != db.write {
-		if rerr := db.read.Close(); err == nil {
-			err = rerr
-		}
+	pools := map[*bun.DB]bool{db.write: true, db.read: true, db.patient: true} // some are one
+	var errs []error
+	for pool := range pools {
+		errs = append(errs, pool.Close())
 	}
-	return err
+	return errors.Join(errs...)
 }
 
 // Ping tells whether the database answers.

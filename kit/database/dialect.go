@@ -67,9 +67,13 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	reader.SetMaxIdleConns(readers)
 
 	db := &DB{write: bun.NewDB(writer, sqlitedialect.New()), read: bun.NewDB(reader, sqlitedialect.New())}
+	db.patient = db.read
 	db.slow = func() (*sql.DB, error) { return writer, nil }
 	return db, nil
 }
+
+// readTimeout is how long a server may be silent; for its test, a variable.
+var readTimeout = 60 * time.Second
 
 // maxConns bounds a process's connections to a server: more of them than this only
 // wait for each other there.
@@ -81,6 +85,31 @@ func openMySQL(ctx context.Context, text string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	pool, err := poolOf(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.PingContext(ctx); err != nil { // before bun asks for the version
+		return nil, errors.Join(err, pool.Close())
+	}
+	patient := c.Clone()
+	patient.ReadTimeout = 0
+	unhurried, err := poolOf(patient)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+
+	db := &DB{write: bun.NewDB(pool, mysqldialect.New()), patient: bun.NewDB(unhurried, mysqldialect.New())}
+	db.read = db.write
+	db.slow = func() (*sql.DB, error) {
+		slow := patient.Clone()
+		delete(slow.Params, "wait_timeout") // the lock of a migration is held by a connection that says nothing
+		return poolOf(slow)
+	}
+	return db, nil
+}
+
+func poolOf(c *mysql.Config) (*sql.DB, error) {
 	connector, err := mysql.NewConnector(c)
 	if err != nil {
 		return nil, err
@@ -89,24 +118,8 @@ func openMySQL(ctx context.Context, text string) (*DB, error) {
 	pool.SetMaxOpenConns(maxConns)
 	pool.SetMaxIdleConns(maxConns)
 	pool.SetConnMaxIdleTime(time.Minute)
-	pool.SetConnMaxLifetime(time.Hour)            // follow a name that moves to another server
-	if err := pool.PingContext(ctx); err != nil { // before bun asks for the version
-		return nil, errors.Join(err, pool.Close())
-	}
-
-	db := &DB{write: bun.NewDB(pool, mysqldialect.New())}
-	db.read = db.write
-	db.slow = func() (*sql.DB, error) {
-		patient := c.Clone()
-		patient.ReadTimeout = 0
-		delete(patient.Params, "wait_timeout") // the lock of a migration is held by a connection that says nothing
-		connector, err := mysql.NewConnector(patient)
-		if err != nil {
-			return nil, err
-		}
-		return sql.OpenDB(refusingConnector{connector}), nil
-	}
-	return db, nil
+	pool.SetConnMaxLifetime(time.Hour) // follow a name that moves to another server
+	return pool, nil
 }
 
 func mysqlConfig(text string) (*mysql.Config, error) {
@@ -140,10 +153,12 @@ func mysqlConfig(text string) (*mysql.Config, error) {
 		"time_zone": "'+00:00'",
 		// Of a host that lost its power the server hears nothing: it takes back what was begun
 		// there when it has waited for this long, above the time that the pool keeps idle connections.
-		"wait_timeout": "90",
+		// One that stands still in the middle of a transaction has ten seconds, so that others
+		// have the rows that it locked before their own time is over. MySQL has no such setting.
+		"wait_timeout": "90 /*M!100300 , idle_transaction_timeout = 10 */ /*T! , tidb_idle_transaction_timeout = 10 */",
 	}
 	c.Timeout = 5 * time.Second
-	c.ReadTimeout = 60 * time.Second // COMMIT can't be interrupted otherwise; above the server's lock wait of 50 s
+	c.ReadTimeout = readTimeout // COMMIT can't be interrupted otherwise; above the server's lock wait of 50 s
 	c.WriteTimeout = 30 * time.Second
 	c.Logger = &mysql.NopLogger{} // what it says, the error says too
 	return c, nil

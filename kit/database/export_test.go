@@ -1,6 +1,9 @@
 package database
 
-import "database/sql/driver"
+import (
+	"database/sql/driver"
+	"time"
+)
 
 // Refusing is c as the pools of a server use it.
 func Refusing(c driver.Connector) driver.Connector { return refusingConnector{c} }
@@ -11,4 +14,10 @@ func (db *DB) TimePasses() {
 		before := at.Add(-fullFor)
 		db.full.Store(&before)
 	}
+}
+
+// ReadWithin changes how long servers may be silent, and gives back what it was.
+func ReadWithin(d time.Duration) (before time.Duration) {
+	before, readTimeout = readTimeout, d
+	return before
 }

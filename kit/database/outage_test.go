@@ -83,23 +83,30 @@ func TestAHostThatSwallowsPacketsIsAway(t *testing.T) {
 	}
 }
 
-// A host that loses its power in a transaction says nothing any more. The server takes the
+// A process that stands still in a transaction says nothing any more. The server takes the
 // transaction back after a while, whose length is a setting, and others get what it had locked.
+// A server that knows no such setting does it when a connection is silent for longer.
 func TestATransactionThatSaysNothingIsTakenBack(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
 		if isSQLite(t.Name()) {
 			t.Skip("it has no connections that could be lost")
 		}
 		insert(t, db, thing{ID: "a"})
+		setting := "idle_transaction_timeout"
+		if strings.HasSuffix(t.Name(), "tidb") {
+			setting = "tidb_idle_transaction_timeout"
+		}
 		err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
-			var seconds int
-			if err := tx.NewSelect().ColumnExpr("@@SESSION.wait_timeout").Scan(ctx, &seconds); err != nil || seconds != 90 {
-				t.Errorf("the server waits for %d s, %v; want 90", seconds, err)
+			for name, want := range map[string]int{"wait_timeout": 90, setting: 10} {
+				var seconds int
+				if err := tx.NewSelect().ColumnExpr("@@SESSION.?", bun.Ident(name)).Scan(ctx, &seconds); err != nil || seconds != want {
+					t.Errorf("%s is %d s, %v; want %d", name, seconds, err, want)
+				}
 			}
 			if _, err := tx.NewUpdate().Model((*thing)(nil)).Set("n = 100").Where("id = ?", "a").Exec(ctx); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, "SET SESSION wait_timeout = 1"); err != nil {
+			if _, err := tx.ExecContext(ctx, "SET SESSION ? = 1", bun.Ident(setting)); err != nil {
 				return err
 			}
 			return addOne(ctx, db, "a") // by another connection, while this one says nothing
@@ -108,6 +115,23 @@ func TestATransactionThatSaysNothingIsTakenBack(t *testing.T) {
 			t.Errorf("n = %d and %v, want 1 and %v", n, err, database.ErrUnknown)
 		}
 	}, things)
+}
+
+// A snapshot's statement may take longer than others may.
+func TestASnapshotIsWaitedFor(t *testing.T) {
+	address := dbtest.MariaDB(t)
+	defer database.ReadWithin(database.ReadWithin(time.Second))
+	db := dbtest.Open(t, address)
+	long := func(q *bun.SelectQuery) error {
+		var n int
+		return q.ColumnExpr("SLEEP(2)").Scan(t.Context(), &n)
+	}
+	if err := long(db.NewSelect()); !errors.Is(err, database.ErrUnavailable) {
+		t.Errorf("outside of a snapshot: got %v, want %v", err, database.ErrUnavailable)
+	}
+	if err := db.Snapshot(t.Context(), func(_ context.Context, tx bun.Tx) error { return long(tx.NewSelect()) }); err != nil {
+		t.Errorf("in a snapshot: %v", err)
+	}
 }
 
 // The lock of a migration outlasts statements that take longer than the server waits for others.

@@ -90,7 +90,7 @@ func (db *DB) Snapshot(ctx context.Context, fn func(ctx context.Context, tx bun.
 	if db.dialect() == "sqlite" {
 		opts = &sql.TxOptions{ReadOnly: true} // the driver knows no levels: a snapshot is all there is
 	}
-	tx, err := db.read.BeginTx(ctx, opts)
+	tx, err := db.patient.BeginTx(ctx, opts)
 	if err != nil {
 		return refusal(err)
 	}
