@@ -198,7 +198,7 @@ func (s *Service) RotateWebhook(ctx context.Context, caller Caller, webhook Webh
 	}
 	secret := s.newSecret(webhook)
 	use := database.Use{Scope: "rotate webhook:" + caller.Merchant, Key: key, Asked: webhook}
-	_, err := s.db.InTxOnce(ctx, use, string(webhook), func(ctx context.Context, tx bun.Tx) error {
+	_, err := s.db.InTxOnce(ctx, use, "", func(ctx context.Context, tx bun.Tx) error {
 		// MySQL assigns from left to right, so the secret moves before it is overwritten.
 		found, err := database.Changed(tx.NewUpdate().Model((*webhookRow)(nil)).
 			Set("previous = secret").Set("previous_until = ?", database.At(s.now().Add(secretOverlap))).Set("secret = ?", secret).

@@ -276,6 +276,9 @@ func TestWebhooksAreTheMerchants(t *testing.T) {
 		if !errors.Is(err1, payclient.ErrNoWebhook) || !errors.Is(err2, payclient.ErrNoWebhook) {
 			t.Errorf("another merchant: %v, %v", err1, err2)
 		}
+		if _, err := b.RotateWebhook(t.Context(), other, pay.WebhookID(strings.Repeat("x", 300)), "key"); !errors.Is(err, payclient.ErrNoWebhook) {
+			t.Errorf("an id that is too long, with a key: %v", err)
+		}
 		for range 10 {
 			if _, err := b.CreateWebhook(t.Context(), other, "https://another.test/", ""); err != nil {
 				t.Fatal(err)

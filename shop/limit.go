@@ -23,7 +23,7 @@ type openOrders struct {
 	pieces map[ProductID]int64
 }
 
-// buyerLock is a row to lock while a buyer's orders are counted and placed.
+// buyerLock is a row to lock while somebody's open orders, or uploads, are counted and added to.
 type buyerLock struct {
 	bun.BaseModel `bun:"table:buyers"`
 
