@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"jishi/auth/authclient"
 	"jishi/kit/job"
 	"jishi/ledger"
 	"jishi/pay"
@@ -180,10 +181,12 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 			c.orders++
 			x := payments[string(o.ID)]
 			delete(payments, string(o.ID))
-			c.order(string(o.ID), o, x)
+			agrees := c.order(string(o.ID), o, x)
 			if o.State == shop.Paid || o.State == shop.Completed {
 				c.paid++
-				c.settled(x, before[o.ID], now[o.ID])
+				if agrees {
+					c.settled(x, before, now)
+				}
 			}
 		}
 		for _, x := range payments {
@@ -196,8 +199,9 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 	}
 }
 
-// order compares one with its payment. What pay has done a moment ago the shop may not have heard of.
-func (c *comparison) order(id string, o shop.Order, x payclient.Payment) {
+// order compares one with its payment, and tells whether they agree. What pay has done a moment
+// ago the shop may not have heard of.
+func (c *comparison) order(id string, o shop.Order, x payclient.Payment) bool {
 	what, found := shop.Compare(o, x)
 	young := x.SettledAt != nil && c.now.Sub(*x.SettledAt) < captureGrace
 	switch {
@@ -207,16 +211,21 @@ func (c *comparison) order(id string, o shop.Order, x payclient.Payment) {
 	default:
 		c.report(paidIsCaptured, id, found)
 	}
+	return what == ""
 }
 
-// settled compares what was done with an order's money. Shop decides before pay does it, and
-// learns of it afterwards: so pay has done what shop knew before, and nothing that isn't
-// decided now.
-func (c *comparison) settled(x payclient.Payment, before, now shop.Settled) {
-	back, released := x.Refunded.Minor, x.Released.Minor
-	returned := now.Granted - before.Granted // it may have come out of what was released
-	if back < before.PaidBack || back > now.Granted || released < before.Released-returned || released > now.Due {
-		c.report(settledAlike, x.Order, fmt.Sprintf("of payment %s %s went back and %s was released; shop has %d granted (%d done) and %d due (%d done)",
-			x.ID, x.Refunded, x.Released, now.Granted, before.PaidBack, now.Due, before.Released))
+// settled compares what was done with each seller's share of a paid order. Shop decides before
+// pay does it, and learns of it afterwards: so pay has done what shop knew before, and nothing
+// that isn't decided now. A seller who is no party is missed in somebody else's amount.
+func (c *comparison) settled(x payclient.Payment, before, now map[shop.Share]shop.Settled) {
+	for _, p := range x.Parties {
+		share := shop.Share{OrderID: shop.OrderID(x.Order), Seller: authclient.UserID(p.Payee)}
+		then, now := before[share], now[share]
+		back, released := p.Refunded.Minor, p.Released.Minor
+		returned := now.Granted - then.Granted // it may have come out of what was released
+		if p.Captured.Minor != now.Amount || back < then.PaidBack || back > now.Granted || released < then.Released-returned || released > now.Due {
+			c.report(settledAlike, x.Order, fmt.Sprintf("of payment %s %s was taken for %s, %s went back and %s was released; shop has %d, %d granted (%d done) and %d due (%d done)",
+				x.ID, p.Captured, p.Payee, p.Refunded, p.Released, now.Amount, now.Granted, then.PaidBack, now.Due, then.Released))
+		}
 	}
 }

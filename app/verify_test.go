@@ -96,6 +96,9 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 			"INSERT INTO shipment_events (shipment_id, state, actor, at) SELECT id, 'received', '', 1 FROM shipments WHERE amount = 1200; " +
 			"UPDATE orders SET state = 'completed' WHERE total = 1200; " +
 			"INSERT INTO order_events (order_id, state, at) SELECT id, 'completed', 1 FROM orders WHERE total = 1200"
+		back = "UPDATE payments SET refunded = 100 WHERE amount = 1200; UPDATE payment_parties SET refunded = 100 WHERE amount = 1200"
+		out  = "UPDATE payments SET released = 100 WHERE amount = 1200; UPDATE payment_parties SET released = 100 WHERE amount = 1200"
+
 		second = "DROP INDEX payments_order_id_merchant_key; " + // which is what keeps everybody else from it
 			"INSERT INTO payments SELECT 'pay_x', order_id, merchant, payer, 'closed', NULL, amount, currency, expires_at, created_at, settled_at, 0, 0, 0, 0, 0 FROM payments WHERE amount = 1200; " +
 			"INSERT INTO payment_parties SELECT 'pay_x', payee, amount, 0, 0, 0 FROM payment_parties WHERE amount = 1200"
@@ -122,8 +125,9 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 		"an order has two payments":                 {pay: second, want: []string{paidOnce + ": ord", paidIsCaptured + ": ord"}},
 		"nobody gave back what is done":             {shop: refund, want: []string{settledAlike + ": ord"}},
 		"nobody released what is done":              {shop: release, want: []string{settledAlike + ": ord"}},
-		"money went back that nobody granted":       {pay: "UPDATE payments SET refunded = 100 WHERE amount = 1200", want: []string{settledAlike + ": ord"}},
-		"money was released that nobody is due":     {pay: "UPDATE payments SET released = 100 WHERE amount = 1200", want: []string{settledAlike + ": ord"}},
+		"money went back that nobody granted":       {pay: back, want: []string{settledAlike + ": ord"}},
+		"money was released that nobody is due":     {pay: out, want: []string{settledAlike + ": ord"}},
+		"another seller's share was taken":          {pay: "UPDATE payment_parties SET payee = 'usr_other' WHERE amount = 1200", want: []string{settledAlike + ": ord"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conf := bought(t)

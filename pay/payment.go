@@ -343,8 +343,7 @@ func (s *Service) checkoutURL(payment PaymentID) string {
 	return s.baseURL + "/pay/checkout/" + url.PathEscape(string(payment))
 }
 
-// EachPayment calls fn with the payments that a merchant asked for, without their parties,
-// by order: those of orders after one and up to another one, "" for no bound.
+// EachPayment calls fn with the payments that a merchant asked for, by order: those of orders after one and up to another one, "" for no bound.
 func (s *Service) EachPayment(ctx context.Context, merchant, after, upTo string, fn func(Payment)) error {
 	for {
 		var rows []paymentRow
@@ -352,8 +351,12 @@ func (s *Service) EachPayment(ctx context.Context, merchant, after, upTo string,
 		if err := (database.Range[string]{After: after, UpTo: upTo}).Of(q, "order_id").Scan(ctx); err != nil {
 			return fmt.Errorf("read payments of %s: %w", merchant, err)
 		}
-		for _, r := range rows {
-			fn(s.paymentOf(r, nil))
+		payments, err := s.withShares(ctx, rows)
+		if err != nil {
+			return err
+		}
+		for _, p := range payments {
+			fn(p)
 		}
 		if len(rows) < eachBatch {
 			return nil

@@ -69,7 +69,11 @@ func (s *Service) ask(ctx context.Context, tx bun.Tx, q query, report ledger.Rep
 		return err
 	}
 	// A market that stands still, or can't keep up, has overdue jobs: it will end what is late.
-	standing, err := s.jobs.Overdue(ctx, tx, q.job, ids)
+	waits := s.jobs.Overdue
+	if q.job == refundJob { // which waits until the seller has the money
+		waits = s.jobs.Awaited
+	}
+	standing, err := waits(ctx, tx, q.job, ids)
 	if err != nil {
 		return err
 	}
@@ -153,6 +157,10 @@ func (s *Service) orderQueries(tx bun.Tx, batch database.Range[OrderID]) []query
 		{NothingLate, fmt.Sprintf("it was received more than %s ago, and its seller has nothing yet", grace), shipments().
 			Column("s.id").
 			Where("s.released > 0").Where("s.released_at IS NULL").Where("s.received_at < ?", late), releaseJob},
+		{NothingLate, fmt.Sprintf("it was granted more than %s ago, and nothing gives it back", grace), refunds().
+			Join("JOIN refund_events AS e ON e.refund_id = r.id AND e.state = r.state").
+			Column("r.id").
+			Where("r.state = ?", Granted).Where("r.paid_at IS NULL").Where("e.at < ?", late), refundJob},
 		{NothingLate, fmt.Sprintf("it is unanswered for more than %s after it", grace), refunds().
 			Column("r.id").
 			Where("r.state = ?", Asked).Where("r.deadline_at < ?", late), answerJob},

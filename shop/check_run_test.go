@@ -31,6 +31,7 @@ func TestWhatNobodyWillEndIsReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		late[string(received.ID)] = releaseJob
+		late[string(m.grantedRefund(m.shipped(m.bought(p)).ID, 200))] = refundJob
 
 		reported := func() (ids []string) {
 			_, err := m.Check(t.Context(), func(invariant, id, found string) {

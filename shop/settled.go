@@ -4,18 +4,24 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/uptrace/bun"
-
+	"jishi/auth/authclient"
 	"jishi/kit/database"
 )
 
-// Settled is what has been decided of an order's money after it was paid, in minor units, and
-// what of it pay is known to have done.
+// Share is a seller's part of a paid order.
+type Share struct {
+	OrderID OrderID
+	Seller  authclient.UserID
+}
+
+// Settled is what has been decided of a share's money, in minor units, and what of it pay is
+// known to have done.
 type Settled struct {
-	OrderID  OrderID
+	Share
+	Amount   int64
 	Granted  int64 // to go back to the buyer
 	PaidBack int64 // of it: done
-	Due      int64 // to its sellers, when they had sent and the buyer received
+	Due      int64 // to the seller, who had sent when the buyer received
 	Released int64 // of it: done, and not granted to go back since
 }
 
@@ -30,30 +36,19 @@ func (s *Service) OrdersAfter(ctx context.Context, after OrderID, n int) ([]Orde
 }
 
 // SettledAfter is that of the paid orders that follow one, by id, up to another; "" is no end.
-func (s *Service) SettledAfter(ctx context.Context, after, upTo OrderID) (map[OrderID]Settled, error) {
-	orders := database.Range[OrderID]{After: after, UpTo: upTo}
-	within := func(q *bun.SelectQuery) *bun.SelectQuery {
-		return orders.Of(q, "order_id").Column("order_id").GroupExpr("order_id")
-	}
-	var shares, back []Settled
-	err := within(s.db.NewSelect().Table("shipments")).
-		ColumnExpr("SUM(refunded) AS granted, SUM(released) AS due").
-		ColumnExpr("SUM(CASE WHEN released_at IS NULL THEN 0 ELSE amount - refunded END) AS released").Scan(ctx, &shares)
+func (s *Service) SettledAfter(ctx context.Context, after, upTo OrderID) (map[Share]Settled, error) {
+	shipments := database.Range[OrderID]{After: after, UpTo: upTo}.Of(s.db.NewSelect().TableExpr("shipments AS s"), "s.order_id")
+	back := s.db.NewSelect().Table("refunds").ColumnExpr("COALESCE(SUM(amount), 0)").Where("shipment_id = s.id").Where("paid_at IS NOT NULL")
+	var shares []Settled
+	err := shipments.Column("s.order_id", "s.seller", "s.amount").
+		ColumnExpr("s.refunded AS granted, s.released AS due, (?) AS paid_back", back).
+		ColumnExpr("CASE WHEN s.released_at IS NULL THEN 0 ELSE s.amount - s.refunded END AS released").Scan(ctx, &shares)
 	if err != nil {
-		return nil, fmt.Errorf("sum up shipments: %w", err)
+		return nil, fmt.Errorf("read shipments: %w", err)
 	}
-	err = within(s.db.NewSelect().Table("refunds")).ColumnExpr("SUM(amount) AS paid_back").Where("paid_at IS NOT NULL").Scan(ctx, &back)
-	if err != nil {
-		return nil, fmt.Errorf("sum up refunds: %w", err)
-	}
-	all := make(map[OrderID]Settled, len(shares))
+	all := make(map[Share]Settled, len(shares))
 	for _, x := range shares {
-		all[x.OrderID] = x
-	}
-	for _, b := range back {
-		x := all[b.OrderID]
-		x.PaidBack = b.PaidBack
-		all[b.OrderID] = x
+		all[x.Share] = x
 	}
 	return all, nil
 }

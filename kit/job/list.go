@@ -100,21 +100,29 @@ func (q *Queue) Size(ctx context.Context) (Size, error) {
 
 // Overdue tells which of these jobs of a kind are overdue, as tx sees them.
 func (q *Queue) Overdue(ctx context.Context, tx bun.Tx, kind string, keys []string) (map[string]bool, error) {
-	overdue := map[string]bool{}
+	return q.waiting(ctx, kind, keys, tx.NewSelect().Where("due_at <= ?", database.At(q.now().Add(-overdueAfter))))
+}
+
+// Awaited tells which of these jobs of a kind will be done some time, as tx sees them.
+func (q *Queue) Awaited(ctx context.Context, tx bun.Tx, kind string, keys []string) (map[string]bool, error) {
+	return q.waiting(ctx, kind, keys, tx.NewSelect())
+}
+
+func (q *Queue) waiting(ctx context.Context, kind string, keys []string, which *bun.SelectQuery) (map[string]bool, error) {
+	waiting := map[string]bool{}
 	if kind == "" || len(keys) == 0 {
-		return overdue, nil
+		return waiting, nil
 	}
 	var found []string
-	err := tx.NewSelect().Model((*row)(nil)).Column("key").
-		Where("kind = ?", kind).Where("? IN (?)", bun.Ident("key"), bun.In(keys)).
-		Where("state = ?", Waiting).Where("due_at <= ?", database.At(q.now().Add(-overdueAfter))).Scan(ctx, &found)
+	err := which.Model((*row)(nil)).Column("key").
+		Where("kind = ?", kind).Where("? IN (?)", bun.Ident("key"), bun.In(keys)).Where("state = ?", Waiting).Scan(ctx, &found)
 	if err != nil {
-		return nil, fmt.Errorf("find overdue jobs %s: %w", kind, err)
+		return nil, fmt.Errorf("find waiting jobs %s: %w", kind, err)
 	}
 	for _, key := range found {
-		overdue[key] = true
+		waiting[key] = true
 	}
-	return overdue, nil
+	return waiting, nil
 }
 
 // Outcomes are the ways a run can end.
