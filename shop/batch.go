@@ -77,6 +77,7 @@ type orderBatch struct {
 
 	places []*placement
 	ends   []*end
+	stock  map[ProductID]int64 // of what is bought, without what these orders take
 }
 
 type placement struct {
@@ -217,19 +218,17 @@ func (b *orderBatch) takeCarts(ctx context.Context) error {
 	return nil
 }
 
-// price gives the orders their lines, with today's products, and their totals; and until
-// when they must be paid.
+// price gives the orders their lines, with today's products, and their totals.
 func (b *orderBatch) price(ctx context.Context) error {
 	products, err := b.productsByID(ctx, b.tx.NewSelect(), b.concerned())
 	if err != nil {
 		return err
 	}
-	stock, err := b.stockIn(ctx, b.tx, slices.Collect(maps.Keys(products)))
-	if err != nil {
+	if b.stock, err = b.stockIn(ctx, b.tx, slices.Collect(maps.Keys(products))); err != nil {
 		return err
 	}
 	b.keep(func(p *placement) error {
-		if b.stuck(p.left, products, stock) {
+		if b.stuck(p.left, products, b.stock) {
 			return shopclient.ErrCartChanged
 		}
 		o, err := b.priced(p.order.ID, p.in.Items, products)
@@ -237,10 +236,7 @@ func (b *orderBatch) price(ctx context.Context) error {
 			return err
 		}
 		o.Buyer, o.BuyerName, o.State = p.order.Buyer, p.order.BuyerName, Pending
-		for _, l := range o.Lines {
-			stock[l.ProductID] -= l.Quantity
-		}
-		o.CreatedAt, o.DeadlineAt = database.At(b.at), database.At(b.payBefore(b.at, stock, o.Lines))
+		o.CreatedAt = database.At(b.at)
 		p.order = o
 		return nil
 	})
@@ -261,7 +257,8 @@ func (b *orderBatch) concerned() []ProductID {
 	return slices.Sorted(maps.Keys(ids))
 }
 
-// admitAll refuses those whose buyers have too much open.
+// admitAll refuses those whose buyers have too much open. Where that is because of another
+// order of this batch, which may be refused yet, it is put off instead.
 func (b *orderBatch) admitAll(ctx context.Context) error {
 	buyers := make([]authclient.UserID, len(b.places))
 	for i, p := range b.places {
@@ -274,11 +271,18 @@ func (b *orderBatch) admitAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.keep(func(p *placement) error { return b.admit(open[p.order.Buyer], p.order.Lines) })
+	admitted := map[authclient.UserID]bool{}
+	b.keep(func(p *placement) error {
+		err := b.admit(open[p.order.Buyer], p.order.Lines)
+		b.out[p.i].again = err != nil && admitted[p.order.Buyer]
+		admitted[p.order.Buyer] = admitted[p.order.Buyer] || err == nil
+		return err
+	})
 	return nil
 }
 
-// apply moves the pieces: first those that become free. From here to the commit other
+// apply moves the pieces: first those that become free; and says until when the orders that
+// have theirs must be paid. From here to the commit other
 // replicas wait that sell the same products, so what can come before it does.
 func (b *orderBatch) apply(ctx context.Context) error {
 	groups := make([]ledger.Group, 0, len(b.ends)+len(b.places))
@@ -301,7 +305,14 @@ func (b *orderBatch) apply(ctx context.Context) error {
 	next := 0
 	b.keep(func(p *placement) error {
 		next++
-		return soldOut(p.order, refusals[next-1])
+		if err := soldOut(p.order, refusals[next-1]); err != nil {
+			return err
+		}
+		for _, l := range p.order.Lines {
+			b.stock[l.ProductID] -= l.Quantity
+		}
+		p.order.DeadlineAt = database.At(b.payBefore(b.at, b.stock, p.order.Lines))
+		return nil
 	})
 	return nil
 }

@@ -1,11 +1,15 @@
 package shop
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"jishi/kit/fault"
+	"jishi/kit/id"
 	"jishi/shop/shopclient"
 	"jishi/shop/shoptest"
 )
@@ -77,6 +81,47 @@ func TestScarceGoodsMustBePaidSoon(t *testing.T) {
 			if got := o.DeadlineAt.Sub(o.CreatedAt.Time); got != want {
 				t.Errorf("one of %d pieces may wait for %s, want %s", stock, got, want)
 			}
+		}
+	})
+}
+
+// An order that is refused counts neither for others that are written with it nor for its
+// buyer's others.
+func TestARefusedOrderCountsForNobody(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		plenty, rare := m.product(1000), m.productOf(ann, "Rare teapot", "12.00", 1)
+		write := func(batch ...change) (answers []changed) {
+			t.Helper()
+			err := m.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) (err error) {
+				answers, err = m.writeChanges(ctx, tx, batch)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return answers
+		}
+		place := func(buyer Person, p Product, n int64) change {
+			return change{place: &placing{order: Order{ID: OrderID(id.New("ord")), Buyer: buyer.ID}, in: items(p, n)}}
+		}
+		got := write(place(cara, plenty, 995), place(bob, plenty, 1))
+		if !errors.Is(got[0].err, shopclient.ErrOpenPieces) || got[1].err != nil {
+			t.Fatalf("got %v and %v", got[0].err, got[1].err)
+		}
+		if wait := got[1].order.DeadlineAt.Sub(got[1].order.CreatedAt.Time); wait != m.payTime {
+			t.Errorf("of plenty there is little: it is waited for %s, want %s", wait, m.payTime)
+		}
+
+		for range m.terms.OpenOrders - 1 {
+			write(place(dan, plenty, 1))
+		}
+		last := place(dan, plenty, 1)
+		got = write(place(dan, rare, 2), last)
+		if !errors.Is(got[0].err, shopclient.ErrSoldOut) || !got[1].again {
+			t.Fatalf("got %v, then again %t, %v", got[0].err, got[1].again, got[1].err)
+		}
+		if got := write(last); got[0].err != nil || got[0].again {
+			t.Errorf("again: %v", got[0].err)
 		}
 	})
 }
