@@ -27,7 +27,7 @@ const (
 // makes no calls to the outside. A conflict with other transactions that stays is
 // [ErrBusy], a database that is away [ErrUnavailable], a disk without space [ErrFull]; all
 // say that nothing happened.
-// [ErrUnknown] says that the connection was lost while committing: whether it
+// [ErrUnknown] says that the connection or the time was lost while committing: whether it
 // happened must be looked up.
 func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
 	var err error
