@@ -54,8 +54,13 @@ var guards = []guard{
 	{"sqlite-synchronous", "kit/database", "TestDurable/sqlite", "SQLite answers before its commit is on disk"},
 	{"server-flush", "kit/database", "TestDurable/mariadb", "a server that answers before its commit is on disk passes for durable"},
 	{"unknown-commit", "kit/database", "TestConnectionLostWhileCommittingIsUnknown", "a COMMIT without an answer is run again"},
+	{"late-commit", "kit/database", "TestACommitWhoseTimeIsOverIsUnknown", "a COMMIT that failed when its time was over is said to have done nothing"},
+	{"request-left", "kit/rest", "TestARequestThatLeftOnceMayHaveBeenDone", "a call that was sent twice is said to have never left when only its second sending failed"},
 	{"broken-transaction", "ledger", "TestNothingGoesOnAfterADeadlock", "the ledger goes on after a deadlock has ended its transaction"},
+	{"payment-deadlock", "pay", "TestAPaymentThatMeetsADeadlockStillEnds", "a payment's job is removed after a deadlock has ended the transaction"},
 	{"unknown-batch", "kit/commit", "TestUnknownIsNotTriedAgain", "a batch whose COMMIT had no answer is written again in halves"},
+
+	{"transaction-rows", "kit/commit", "TestATransactionIsBounded", "a transaction's statements are longer than a server takes"},
 
 	// What is compared.
 	{"findings-grace", "shop", "TestAMarketThatRunsHasNoFindings/sqlite", "what is merely under way between shop and pay is a finding"},
