@@ -3,6 +3,7 @@ package conf
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,21 @@ func TestThreeSpellings(t *testing.T) {
 	if c.Drain != 4*time.Second {
 		t.Errorf("drain %s: a flag must win over a variable", c.Drain)
 	}
+	if c.OrderDeadline != 7*time.Minute {
+		t.Errorf("order-deadline %s: a variable must win over the file", c.OrderDeadline)
+	}
+}
+
+// Whatever kind a setting is of: a flag, then a variable, then the file, then the default.
+func TestWhichSpellingWins(t *testing.T) {
+	file := written(t, "operators: [usr_file]\nsandbox: true\nfee: 1\npay-url: http://file.example\n")
+	c, err := parse(t, []string{"JISHI_OPERATORS=usr_variable", "JISHI_SANDBOX=false", "JISHI_FEE=2", "JISHI_PAY_URL=http://variable.example"}, []string{"--config", file, "--fee", "3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(c.Operators, []string{"usr_variable"}) || c.Sandbox || c.Fee != 300 || c.Pay.URL != "http://variable.example" {
+		t.Errorf("operators %v, sandbox %t, fee %d, pay-url %s", c.Operators, c.Sandbox, c.Fee, c.Pay.URL)
+	}
 }
 
 func TestEveryFaultIsNamed(t *testing.T) {
@@ -83,6 +99,9 @@ func TestEveryFaultIsNamed(t *testing.T) {
 func TestUnknownKeysAreFaults(t *testing.T) {
 	if _, err := parse(t, nil, []string{"--config", written(t, "lisen: x\n")}); err == nil || !strings.Contains(err.Error(), "lisen") {
 		t.Errorf("file: got %v", err)
+	}
+	if _, err := parse(t, []string{"JISHI_LISTEN=:80"}, []string{"--config", written(t, "listen: :81\nlisen: x\n")}); err == nil || !strings.Contains(err.Error(), "lisen is no setting") {
+		t.Errorf("file, with a variable: got %v", err)
 	}
 	if _, err := parse(t, []string{"JISHI_LISEN=x"}, nil); err == nil || !strings.Contains(err.Error(), "JISHI_LISEN") {
 		t.Errorf("environment: got %v", err)

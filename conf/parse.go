@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -42,10 +43,21 @@ func file(r io.Reader) (kong.Resolver, error) {
 	return strict{inner, keys}, nil
 }
 
-// strict is a resolver that refuses keys which no flag has.
+// strict is a resolver that refuses keys which no flag has, and gives way to variables.
 type strict struct {
 	kong.Resolver
 	keys map[string]any
+}
+
+// Resolve has nothing for a flag that a variable has set: kong lets what a resolver has
+// win over that.
+func (s strict) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return nil, nil
+		}
+	}
+	return s.Resolver.Resolve(ctx, parent, flag)
 }
 
 func (s strict) Validate(app *kong.Application) error {
