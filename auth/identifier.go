@@ -18,13 +18,18 @@ import (
 // kept in a binary column.
 type identifier string
 
-// maxEmail is the longest address that mail can be sent to (RFC 5321, 4.5.3.1.3).
-const maxEmail = 254
+// maxEmail is the longest address that mail can be sent to (RFC 5321, 4.5.3.1.3), in
+// bytes. maxTyped is how many bytes of what somebody types are looked at: more than any
+// identifier has in any spelling.
+const (
+	maxEmail = 254
+	maxTyped = 1024
+)
 
 // parseIdentifier reads what people type. A phone number without a country code is
 // one of region. Refusal: authclient.ErrIdentifier.
 func parseIdentifier(typed, region string) (identifier, error) {
-	if !utf8.ValidString(typed) {
+	if len(typed) > maxTyped || !utf8.ValidString(typed) {
 		return "", authclient.ErrIdentifier
 	}
 	// Full-width digits and signs come from Chinese keyboards.
@@ -58,6 +63,11 @@ func parsePhone(s, region string) (identifier, error) {
 func parseEmail(s string) (identifier, error) {
 	at := strings.LastIndexByte(s, '@')
 	local, domain := strings.ToLower(s[:at]), s[at+1:]
+	// The time of Punycode grows with the square of its length, and one character of those
+	// that were typed may have become eighteen.
+	if utf8.RuneCountInString(domain) > maxEmail {
+		return "", authclient.ErrIdentifier
+	}
 	domain, err := idna.Lookup.ToASCII(domain)
 	if err != nil {
 		return "", authclient.ErrIdentifier.Because(err)

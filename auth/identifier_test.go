@@ -41,6 +41,23 @@ func TestWhatIsNoIdentifier(t *testing.T) {
 	}
 }
 
+// What is too long is refused for its length, before anything is done with it whose time
+// grows faster than that: each of these is an identifier with less of the same.
+func TestLongIdentifiers(t *testing.T) {
+	for what, spelt := range map[string]func(n int) string{
+		"spaces":                    func(n int) string { return strings.Repeat(" ", n) + "alice@example.com" },
+		"a number with spaces":      func(n int) string { return "138 0013 8000" + strings.Repeat(" ", n) },
+		"a domain with soft breaks": func(n int) string { return "alice@exam" + strings.Repeat("\u00ad", n/3) + "ple.com" },
+	} {
+		if _, err := parseIdentifier(spelt(maxTyped/2), "CN"); err != nil {
+			t.Errorf("%s: got %v", what, err)
+		}
+		if got, err := parseIdentifier(spelt(maxTyped), "CN"); !errors.Is(err, authclient.ErrIdentifier) {
+			t.Errorf("%s: got %q, %v, want a refusal", what, got, err)
+		}
+	}
+}
+
 func TestWhatOthersSee(t *testing.T) {
 	for id, want := range map[identifier]string{
 		"+8613800138000":    "138****8000",
@@ -66,11 +83,22 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// distinct is a text of n characters of which none comes twice, which is what Punycode
+// takes the longest for.
+func distinct(n int) string {
+	runes := make([]rune, n)
+	for i := range runes {
+		runes[i] = '\u4e00' + rune(i)
+	}
+	return string(runes)
+}
+
 // Whatever people type, what is stored of it is one form, and the same again.
 func FuzzIdentifier(f *testing.F) {
 	for _, typed := range []string{
 		"138 0013 8000", "+86-138-0013-8000", "１３８００１３８０００", "+1 415 555 2671", "a@b.example", "A.B+c@Bücher.example", "a@b..example",
 		"\u202e@b.example", "a@\u200b.example", "@", "+", "\x00", strings.Repeat("1", 300), "tel:+8613800138000;ext=1", "1380013800\u0660",
+		"a@" + distinct(5000) + ".example", "a@xn--" + strings.Repeat("z", 5000) + ".example", "a@" + strings.Repeat("\ufdfa", 300) + ".example",
 	} {
 		f.Add(typed)
 	}
