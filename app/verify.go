@@ -220,12 +220,12 @@ func (c *comparison) order(id string, o shop.Order, x payclient.Payment) bool {
 func (c *comparison) settled(x payclient.Payment, before, now map[shop.Share]shop.Settled) {
 	for _, p := range x.Parties {
 		share := shop.Share{OrderID: shop.OrderID(x.Order), Seller: authclient.UserID(p.Payee)}
-		then, now := before[share], now[share]
+		then, today := before[share], now[share]
 		back, released := p.Refunded.Minor, p.Released.Minor
-		returned := now.Granted - then.Granted // it may have come out of what was released
-		if p.Captured.Minor != now.Amount || back < then.PaidBack || back > now.Granted || released < then.Released-returned || released > now.Due {
+		returned := today.Granted - then.Granted // it may have come out of what was released
+		if p.Captured.Minor != today.Amount || back < then.PaidBack || back > today.Granted || released < then.Released-returned || released > today.Due {
 			c.report(settledAlike, x.Order, fmt.Sprintf("of payment %s %s was taken for %s, %s went back and %s was released; shop has %d, %d granted (%d done) and %d due (%d done)",
-				x.ID, p.Captured, p.Payee, p.Refunded, p.Released, now.Amount, now.Granted, then.PaidBack, now.Due, then.Released))
+				x.ID, p.Captured, p.Payee, p.Refunded, p.Released, today.Amount, today.Granted, then.PaidBack, today.Due, then.Released))
 		}
 	}
 }

@@ -343,7 +343,8 @@ func (s *Service) checkoutURL(payment PaymentID) string {
 	return s.baseURL + "/pay/checkout/" + url.PathEscape(string(payment))
 }
 
-// EachPayment calls fn with the payments that a merchant asked for, by order: those of orders after one and up to another one, "" for no bound.
+// EachPayment calls fn with the payments that a merchant asked for, by order: those of orders
+// after one and up to another one, "" for no bound.
 func (s *Service) EachPayment(ctx context.Context, merchant, after, upTo string, fn func(Payment)) error {
 	for {
 		var rows []paymentRow

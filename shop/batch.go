@@ -68,6 +68,10 @@ func (s *Service) change(ctx context.Context, c change) (changed, error) {
 	}
 }
 
+// linesAtOnce is how many lines are written by one statement: with the longest titles and
+// addresses of pictures a line has 9 kB.
+const linesAtOnce = 1000
+
 // orderBatch is changes being written; each step goes on with what is left of them.
 type orderBatch struct {
 	*Service
@@ -77,7 +81,7 @@ type orderBatch struct {
 
 	places []*placement
 	ends   []*end
-	stock  map[ProductID]int64 // of what is bought, without what these orders take
+	stock  map[ProductID]int64 // that there was; after apply, that there is
 }
 
 type placement struct {
@@ -282,8 +286,8 @@ func (b *orderBatch) admitAll(ctx context.Context) error {
 }
 
 // apply moves the pieces: first those that become free; and says until when the orders that
-// have theirs must be paid. From here to the commit other
-// replicas wait that sell the same products, so what can come before it does.
+// have theirs must be paid. From here to the commit other replicas wait that sell the same
+// products, so what can come before it does.
 func (b *orderBatch) apply(ctx context.Context) error {
 	groups := make([]ledger.Group, 0, len(b.ends)+len(b.places))
 	for _, e := range b.ends {
@@ -342,8 +346,10 @@ func (b *orderBatch) writePlaces(ctx context.Context) error {
 	if _, err := database.Insert(b.tx, &orders).Exec(ctx); err != nil {
 		return fmt.Errorf("write %d orders: %w", len(orders), err)
 	}
-	if _, err := database.Insert(b.tx, &lines).Exec(ctx); err != nil {
-		return fmt.Errorf("write the lines of %d orders: %w", len(orders), err)
+	for part := range slices.Chunk(lines, linesAtOnce) {
+		if _, err := database.Insert(b.tx, &part).Exec(ctx); err != nil {
+			return fmt.Errorf("write the lines of %d orders: %w", len(orders), err)
+		}
 	}
 	if len(bought) > 0 {
 		if _, err := b.tx.NewDelete().Model(&bought).WherePK().Exec(ctx); err != nil {

@@ -25,9 +25,8 @@ const (
 	guestKeys  = 8
 )
 
-// mergeSteps bounds how often a merge looks again for what others merged of the same cart. A
-// line grows once or twice after the first of them, by what was under way during the login.
-const mergeSteps = 8
+// mergeTries bounds how often a merge looks again for what others merged at the same moment.
+const mergeTries = 8
 
 // GuestCart is the cart of somebody who isn't logged in. Its keeper is the visitor, so it is
 // a value: the methods of Service that change it give the new one. It holds nothing that
@@ -145,7 +144,7 @@ func (s *Service) MergeCart(ctx context.Context, buyer authclient.UserID, g Gues
 		return nil
 	}
 	var err error
-	for range mergeSteps {
+	for range mergeTries {
 		err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 			rest, claims, err := unmerged(ctx, tx, g)
 			if err != nil || len(rest.Lines) == 0 {
@@ -169,7 +168,7 @@ func (s *Service) MergeCart(ctx context.Context, buyer authclient.UserID, g Gues
 func unmerged(ctx context.Context, tx bun.Tx, g GuestCart) (GuestCart, []database.Claim, error) {
 	rest, lines, merged := GuestCart{ID: g.ID}, g.Lines, map[ProductID]int64{}
 	var toRecord []database.Claim
-	for range mergeSteps {
+	for len(lines) > 0 { // each time with more pieces merged, so it ends
 		claims := make([]database.Claim, len(lines))
 		for i, l := range lines {
 			u := database.Use{Scope: "cart.merge", Key: fmt.Sprintf("%s/%s/%d", g.ID, l.Product, merged[l.Product])}

@@ -481,7 +481,14 @@ func TestTheWidestRowsFit(t *testing.T) {
 	}
 	var items []Item
 	for i := range maxLines {
-		p := m.productOf(wide, fmt.Sprintf("%s%3d", strings.Repeat("𠮷", maxTitle-3), i), "1.00", int64(len(batch)))
+		in := NewProduct{Title: fmt.Sprintf("%s%3d", strings.Repeat("𠮷", maxTitle-3), i), Price: "1.00", Stock: int64(len(batch))}
+		if i%5 == 0 {
+			in.Image = "https://example.com/" + strings.Repeat("𠮷", maxImage-20)
+		}
+		p, err := m.AddProduct(t.Context(), wide, in, "")
+		if err != nil {
+			t.Fatal(err)
+		}
 		items = append(items, Item{Product: p.ID, Quantity: 1})
 	}
 	for _, c := range batch {

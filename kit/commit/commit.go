@@ -41,9 +41,9 @@ const (
 	takenTries = 3
 )
 
-// MaxRows is how many rows of one table the requests of a transaction write, about: with as
-// many of the widest a statement is below the 16 MiB that a server takes. A single request may
-// have more.
+// MaxRows is how many rows of one table the requests of a transaction write, about, so that it
+// doesn't take too long and its statements are below the 16 MiB that a server takes. A single
+// request may have more.
 const MaxRows = 10_000
 
 // Write does a batch inside tx, one request after the other, and gives the answer of each.

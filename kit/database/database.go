@@ -87,12 +87,13 @@ func joinClose(err error, db *DB) error {
 
 // Close waits for running statements and closes every connection.
 func (db *DB) Close() error {
-	pools := map[*bun.DB]bool{db.write: true, db.read: true, db.patient: true} // some are one
-	var errs []error
-	for pool := range pools {
-		errs = append(errs, pool.Close())
+	err := db.write.Close()
+	for _, pool := range []*bun.DB{db.read, db.patient} {
+		if pool != db.write { // again is harmless
+			err = errors.Join(err, pool.Close())
+		}
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // Ping tells whether the database answers.

@@ -72,12 +72,13 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	return db, nil
 }
 
-// readTimeout is how long a server may be silent; for its test, a variable.
-var readTimeout = 60 * time.Second
-
-// maxConns bounds a process's connections to a server: more of them than this only
-// wait for each other there.
-const maxConns = 64
+const (
+	// maxConns bounds a process's connections to a server: more of them than this only
+	// wait for each other there.
+	maxConns = 64
+	// maxSnapshots bounds those for snapshots, of which a check has one at a time.
+	maxSnapshots = 4
+)
 
 // openMySQL opens a pool of connections to MariaDB, MySQL or TiDB.
 func openMySQL(ctx context.Context, text string) (*DB, error) {
@@ -85,7 +86,11 @@ func openMySQL(ctx context.Context, text string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool, err := poolOf(c)
+	return openServer(ctx, c)
+}
+
+func openServer(ctx context.Context, c *mysql.Config) (*DB, error) {
+	pool, err := poolOf(c, maxConns)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +99,7 @@ func openMySQL(ctx context.Context, text string) (*DB, error) {
 	}
 	patient := c.Clone()
 	patient.ReadTimeout = 0
-	unhurried, err := poolOf(patient)
+	unhurried, err := poolOf(patient, maxSnapshots)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
@@ -104,19 +109,19 @@ func openMySQL(ctx context.Context, text string) (*DB, error) {
 	db.slow = func() (*sql.DB, error) {
 		slow := patient.Clone()
 		delete(slow.Params, "wait_timeout") // the lock of a migration is held by a connection that says nothing
-		return poolOf(slow)
+		return poolOf(slow, maxSnapshots)
 	}
 	return db, nil
 }
 
-func poolOf(c *mysql.Config) (*sql.DB, error) {
+func poolOf(c *mysql.Config, most int) (*sql.DB, error) {
 	connector, err := mysql.NewConnector(c)
 	if err != nil {
 		return nil, err
 	}
 	pool := sql.OpenDB(refusingConnector{connector})
-	pool.SetMaxOpenConns(maxConns)
-	pool.SetMaxIdleConns(maxConns)
+	pool.SetMaxOpenConns(most)
+	pool.SetMaxIdleConns(most)
 	pool.SetConnMaxIdleTime(time.Minute)
 	pool.SetConnMaxLifetime(time.Hour) // follow a name that moves to another server
 	return pool, nil
@@ -158,7 +163,7 @@ func mysqlConfig(text string) (*mysql.Config, error) {
 		"wait_timeout": "90 /*M!100300 , idle_transaction_timeout = 10 */ /*T! , tidb_idle_transaction_timeout = 10 */",
 	}
 	c.Timeout = 5 * time.Second
-	c.ReadTimeout = readTimeout // COMMIT can't be interrupted otherwise; above the server's lock wait of 50 s
+	c.ReadTimeout = 60 * time.Second // COMMIT can't be interrupted otherwise; above the server's lock wait of 50 s
 	c.WriteTimeout = 30 * time.Second
 	c.Logger = &mysql.NopLogger{} // what it says, the error says too
 	return c, nil

@@ -1,6 +1,7 @@
 package database
 
 import (
+	"context"
 	"database/sql/driver"
 	"time"
 )
@@ -16,8 +17,12 @@ func (db *DB) TimePasses() {
 	}
 }
 
-// ReadWithin changes how long servers may be silent, and gives back what it was.
-func ReadWithin(d time.Duration) (before time.Duration) {
-	before, readTimeout = readTimeout, d
-	return before
+// OpenWithin opens the database at a server that may be silent for no longer than that.
+func OpenWithin(ctx context.Context, url string, silent time.Duration) (*DB, error) {
+	c, err := mysqlConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	c.ReadTimeout = silent
+	return openServer(ctx, c)
 }

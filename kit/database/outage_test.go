@@ -119,12 +119,14 @@ func TestATransactionThatSaysNothingIsTakenBack(t *testing.T) {
 
 // A snapshot's statement may take longer than others may.
 func TestASnapshotIsWaitedFor(t *testing.T) {
-	address := dbtest.MariaDB(t)
-	defer database.ReadWithin(database.ReadWithin(time.Second))
-	db := dbtest.Open(t, address)
+	db, err := database.OpenWithin(t.Context(), dbtest.MariaDB(t), 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
 	long := func(q *bun.SelectQuery) error {
 		var n int
-		return q.ColumnExpr("SLEEP(2)").Scan(t.Context(), &n)
+		return q.ColumnExpr("SLEEP(6)").Scan(t.Context(), &n)
 	}
 	if err := long(db.NewSelect()); !errors.Is(err, database.ErrUnavailable) {
 		t.Errorf("outside of a snapshot: got %v, want %v", err, database.ErrUnavailable)

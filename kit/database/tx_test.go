@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
@@ -14,7 +13,10 @@ import (
 
 // slowCommit is a database whose COMMIT fails when its caller's time is over, and says no
 // more than that, as SQLite's driver does of whatever error there is by then.
-type slowCommit struct{ commits int }
+type slowCommit struct {
+	over    func() // ends the time
+	commits int
+}
 
 func (c *slowCommit) Connect(context.Context) (driver.Conn, error) { return slowConn{db: c}, nil }
 func (c *slowCommit) Driver() driver.Driver                        { return nil }
@@ -32,7 +34,7 @@ func (c slowConn) BeginTx(ctx context.Context, _ driver.TxOptions) (driver.Tx, e
 
 func (c slowConn) Commit() error {
 	c.db.commits++
-	<-c.ctx.Done()
+	c.db.over()
 	return c.ctx.Err()
 }
 
@@ -41,10 +43,11 @@ func (slowConn) Close() error    { return nil }
 
 // A COMMIT that began may be done, whatever ended meanwhile.
 func TestACommitWhoseTimeIsOverIsUnknown(t *testing.T) {
-	slow := &slowCommit{}
-	db := &DB{write: bun.NewDB(sql.OpenDB(slow), sqlitedialect.New())}
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	defer cancel()
+	ctx, over := context.WithCancel(t.Context())
+	slow := &slowCommit{over: over}
+	pool := sql.OpenDB(slow)
+	defer pool.Close()
+	db := &DB{write: bun.NewDB(pool, sqlitedialect.New())}
 	err := db.InTx(ctx, func(context.Context, bun.Tx) error { return nil })
 	if !errors.Is(err, ErrUnknown) || slow.commits != 1 {
 		t.Errorf("got %v after %d commits, want %v after one", err, slow.commits, ErrUnknown)

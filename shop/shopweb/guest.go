@@ -14,8 +14,8 @@ import (
 	"jishi/shop"
 )
 
-// The cart of somebody who isn't logged in lies in the browser, sealed. The cookie lives
-// no longer than the market remembers which carts it has merged.
+// The cart of somebody who isn't logged in lies in the browser, sealed. After an addition the
+// cookie lives for as long as the market remembers what it has merged.
 const (
 	guestCookie = "jishi_cart"
 	cartLife    = 30 * 24 * time.Hour

@@ -217,11 +217,11 @@ func (c *crowd) settles(t *testing.T) {
 		}
 	}
 	for id, p := range c.own {
-		x, err := p.Pay.Payment(t.Context(), id)
-		if err != nil {
-			t.Errorf("payment %s: %v", id, err)
-		}
-		found[id] = x.State
+		harness.Eventually(t, patience, func() error {
+			x, err := p.Pay.Payment(t.Context(), id)
+			found[id] = x.State
+			return err
+		})
 	}
 	for id, can := range c.answered {
 		if !slices.Contains(can, found[id]) {
