@@ -9,6 +9,8 @@ import (
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
+	"jishi/kit/job"
+	"jishi/kit/session"
 	"jishi/kit/web"
 )
 
@@ -38,6 +40,7 @@ func service(t *testing.T, db *database.DB, change ...func(*Config)) *Service {
 	for _, f := range change {
 		f(&c)
 	}
+	c.Sessions, c.Jobs = session.New(db, session.Config{Now: c.Now}), job.New(db, c.Now)
 	return New(c)
 }
 
@@ -60,8 +63,22 @@ func client(t *testing.T, s *Service, id string) Client {
 	return c
 }
 
-// code runs a flow of the shop's up to its code.
-func code(t *testing.T, s *Service, user string) string {
+// logIn is a login of a user in a new browser.
+func logIn(t *testing.T, s *Service, user string) Login {
+	t.Helper()
+	cookie, err := s.LogIn(t.Context(), authclient.UserID(user), "a browser", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, err := s.Login(t.Context(), cookie)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return login
+}
+
+// begin begins a flow of the shop's.
+func begin(t *testing.T, s *Service) (flow string) {
 	t.Helper()
 	flow, err := s.Begin(t.Context(), Flow{
 		Client: "shop", Redirect: "https://shop.example/cb", State: "s", Nonce: "n", Challenge: challengeOf(verifier),
@@ -70,11 +87,27 @@ func code(t *testing.T, s *Service, user string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, _, err := s.Approve(t.Context(), flow, browser, Login{User: authclient.UserID(user), SessionID: "sid_1", At: s.now()})
+	return flow
+}
+
+// code runs a flow of the shop's up to its code, for a user who logs in.
+func code(t *testing.T, s *Service, user string) string {
+	t.Helper()
+	code, _, err := s.Approve(t.Context(), begin(t, s), browser, logIn(t, s, user))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return code
+}
+
+// tokens are what the shop gets for a user who logs in.
+func tokens(t *testing.T, s *Service, user string) Tokens {
+	t.Helper()
+	got, err := redeem(t.Context(), s, client(t, s, "shop"), code(t, s, user))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
 }
 
 func redeem(ctx context.Context, s *Service, c Client, code string) (Tokens, error) {

@@ -14,6 +14,7 @@ import (
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/id"
+	"jishi/kit/session"
 )
 
 // How long a login may take, and a code may lie about.
@@ -143,7 +144,7 @@ func (s *Service) openFlow(ctx context.Context, id, browser string) (*flowRow, e
 
 // Approve gives the code of a flow to the browser that began it and whose user has
 // logged in: one code, once. Refusals: ErrFlow; ErrFresh when the flow wants a
-// younger login.
+// younger login, or this one has ended since it was read.
 func (s *Service) Approve(ctx context.Context, flow, browser string, login Login) (code string, f Flow, err error) {
 	row, err := s.openFlow(ctx, flow, browser)
 	if err != nil {
@@ -155,6 +156,15 @@ func (s *Service) Approve(ctx context.Context, flow, browser string, login Login
 	code, hash := secret()
 	now := s.now()
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		// A logout that comes now waits, and then finds the code; one that came before has
+		// taken the session.
+		err := s.sessions.LockBySID(ctx, tx, login.SessionID)
+		if errors.Is(err, session.ErrNone) {
+			return ErrFresh
+		}
+		if err != nil {
+			return err
+		}
 		won, err := database.Changed(tx.NewUpdate().Model((*flowRow)(nil)).
 			Set("code = ?", hash).
 			Set("code_expires_at = ?", database.At(now.Add(codeLife))).

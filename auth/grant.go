@@ -190,8 +190,11 @@ func (s *Service) Refresh(ctx context.Context, c Client, token string, asked, re
 		if !won {
 			return ErrGrant
 		}
-		next, err = s.addRefresh(ctx, tx, g)
-		return err
+		if next, err = s.addRefresh(ctx, tx, g); err != nil {
+			return err
+		}
+		// As long as a client goes on, its user sees the session, and can end it.
+		return s.sessions.TouchBySIDIn(ctx, tx, g.SessionID)
 	})
 	if errors.Is(err, ErrGrant) {
 		return Tokens{}, s.reused(ctx, g.ID)

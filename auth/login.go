@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"jishi/auth/authclient"
 	"jishi/kit/id"
 	"jishi/kit/session"
@@ -34,16 +36,20 @@ func (s *Service) LogIn(ctx context.Context, user authclient.UserID, device, bef
 	if err != nil {
 		return "", err
 	}
-	sid := id.New("sid")
-	if old.User == user {
-		sid, err = old.SessionID, s.sessions.DeleteBySID(ctx, old.SessionID)
-	} else {
-		err = s.LogOut(ctx, old)
+	sid := old.SessionID
+	if old.User != user {
+		sid, err = id.New("sid"), s.LogOut(ctx, old)
 	}
 	if err != nil {
 		return "", err
 	}
-	cookie, err = s.sessions.Create(ctx, session.Session{User: string(user), SID: sid, Agent: device})
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.sessions.DeleteBySIDIn(ctx, tx, sid); err != nil {
+			return err
+		}
+		cookie, err = s.sessions.CreateIn(ctx, tx, session.Session{User: string(user), SID: sid, Agent: device})
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("log in %s: %w", user, err)
 	}

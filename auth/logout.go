@@ -16,6 +16,7 @@ import (
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/job"
+	"jishi/kit/session"
 )
 
 // logoutJob is the kind of the jobs that tell clients that a session is over.
@@ -24,6 +25,11 @@ const logoutJob = "auth.logout"
 const (
 	notifyAtOnce = 2 * time.Second  // how long a user waits for the clients to be told
 	notifyLater  = 15 * time.Second // when the job tells those that couldn't be
+)
+
+const (
+	revokedAtOnce = 100 // grants, in one transaction
+	toldAtOnce    = 50  // clients and sessions, while the user waits; the others have their jobs
 )
 
 // logoutPayload is whom a job tells of what.
@@ -42,112 +48,126 @@ func (s *Service) LogOut(ctx context.Context, login Login) error {
 	if login.SessionID == "" {
 		return nil
 	}
-	if err := s.sessions.DeleteBySID(ctx, login.SessionID); err != nil {
-		return err
-	}
-	return s.revokeSession(ctx, login)
+	return s.end(ctx, "sid", login.SessionID, s.sessions.DeleteBySIDIn)
 }
 
-// LogOutEverywhere ends all sessions of a user.
+// LogOutEverywhere ends all sessions of a user, with every grant, also one whose session
+// is gone.
 func (s *Service) LogOutEverywhere(ctx context.Context, user authclient.UserID) error {
-	logins, err := s.Logins(ctx, user)
-	if err != nil {
-		return err
-	}
-	for _, l := range logins {
-		if err := s.LogOut(ctx, l); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.end(ctx, "user_id", string(user), func(ctx context.Context, tx bun.Tx, user string) error {
+		return s.sessions.DeleteByUserIn(ctx, tx, user)
+	})
 }
 
 // LogOutOne ends one session of a user's. Refusal: authclient.ErrNoSession.
-func (s *Service) LogOutOne(ctx context.Context, user authclient.UserID, session string) error {
-	logins, err := s.Logins(ctx, user)
+func (s *Service) LogOutOne(ctx context.Context, user authclient.UserID, sid string) error {
+	x, err := s.sessions.FindBySID(ctx, string(user), sid)
+	if errors.Is(err, session.ErrNone) {
+		return authclient.ErrNoSession
+	}
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(logins, func(l Login) bool { return l.SessionID == session })
-	if i < 0 {
-		return authclient.ErrNoSession
-	}
-	return s.LogOut(ctx, logins[i])
+	return s.LogOut(ctx, loginOf(x))
 }
 
-func (s *Service) revokeSession(ctx context.Context, login Login) error {
+// end deletes sessions, spends the codes and revokes the grants with a value in a column,
+// in as many parts as it takes.
+func (s *Service) end(ctx context.Context, column, value string, sessions func(context.Context, bun.Tx, string) error) error {
 	var told []logoutPayload
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		told = nil
-		// Codes first: one that is being redeemed is waited for, and its grant is seen below.
-		_, err := tx.NewUpdate().Model((*flowRow)(nil)).
-			Set("used_at = ?", database.At(s.now())).
-			Where("sid = ?", login.SessionID).
-			Where("used_at IS NULL").
-			Exec(ctx)
-		if err != nil {
-			return err
-		}
-		var live []grantRow
-		err = database.ForUpdate(tx.NewSelect().Model(&live).
-			Where("sid = ?", login.SessionID).
-			Where("user_id = ?", login.User).
-			Where("revoked_at IS NULL").
-			Order("id")).
-			Scan(ctx)
-		if err != nil || len(live) == 0 {
-			return err
-		}
-		ids := make([]string, len(live))
-		for i, g := range live {
-			ids[i] = g.ID
-			p := logoutPayload{g.Client, g.SessionID, g.User}
-			if s.clients[g.Client].Logout != "" && !slices.Contains(told, p) {
-				told = append(told, p)
-			}
-		}
-		_, err = tx.NewUpdate().Model((*grantRow)(nil)).
-			Set("revoked_at = ?", database.At(s.now())).
-			Where("id IN (?)", bun.In(ids)).
-			Exec(ctx)
-		if err != nil {
-			return err
-		}
-		for _, p := range told {
-			if err := s.addlogoutJob(ctx, tx, p); err != nil {
+	for more := true; more; {
+		var revoked []grantRow
+		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			if err := sessions(ctx, tx, value); err != nil {
 				return err
 			}
+			// Then codes: one that is being redeemed is waited for, and its grant is seen below.
+			_, err := tx.NewUpdate().Model((*flowRow)(nil)).
+				Set("used_at = ?", database.At(s.now())).
+				Where("? = ?", bun.Ident(column), value).
+				Where("used_at IS NULL").
+				Exec(ctx)
+			if err != nil {
+				return err
+			}
+			revoked, err = s.revokePart(ctx, tx, column, value)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("end the sessions of %s: %w", value, err)
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("revoke the grants of session %s: %w", login.SessionID, err)
+		told = append(told, s.toTell(revoked)...)
+		more = len(revoked) == revokedAtOnce
 	}
+	s.tellAtOnce(ctx, told[:min(len(told), toldAtOnce)])
+	return nil
+}
+
+// revokePart revokes grants, no more than revokedAtOnce, with the jobs that tell clients.
+func (s *Service) revokePart(ctx context.Context, tx bun.Tx, column, value string) ([]grantRow, error) {
+	var live []grantRow
+	err := database.ForUpdate(tx.NewSelect().Model(&live).
+		Where("? = ?", bun.Ident(column), value).
+		Where("revoked_at IS NULL").
+		Order("id").
+		Limit(revokedAtOnce)).
+		Scan(ctx)
+	if err != nil || len(live) == 0 {
+		return nil, err
+	}
+	ids := make([]string, len(live))
+	for i, g := range live {
+		ids[i] = g.ID
+	}
+	_, err = tx.NewUpdate().Model((*grantRow)(nil)).
+		Set("revoked_at = ?", database.At(s.now())).
+		Where("id IN (?)", bun.In(ids)).
+		Exec(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return live, s.addLogoutJobs(ctx, tx, s.toTell(live))
+}
+
+// toTell is who has to be told that grants are revoked.
+func (s *Service) toTell(revoked []grantRow) []logoutPayload {
+	var told []logoutPayload
+	for _, g := range revoked {
+		p := logoutPayload{g.Client, g.SessionID, g.User}
+		if s.clients[g.Client].Logout != "" && !slices.Contains(told, p) {
+			told = append(told, p)
+		}
+	}
+	return told
+}
+
+// tellAtOnce does what the jobs would do, and takes away those that it did. The others
+// are still there, and say so if they fail too.
+func (s *Service) tellAtOnce(ctx context.Context, told []logoutPayload) {
 	ctx, cancel := context.WithTimeout(ctx, notifyAtOnce)
 	defer cancel()
 	var wg sync.WaitGroup
 	for _, p := range told {
-		wg.Go(func() { s.tellAtOnce(ctx, p) })
+		wg.Go(func() {
+			if err := s.tell(ctx, p); err != nil {
+				return
+			}
+			_ = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.jobs.Remove(ctx, tx, logoutJob, p.key()) })
+		})
 	}
 	wg.Wait()
-	return nil
 }
 
-// tellAtOnce does what the job would do, and takes the job away. If it can't, the job
-// is still there, and says so if that fails too.
-func (s *Service) tellAtOnce(ctx context.Context, p logoutPayload) {
-	if err := s.tell(ctx, p); err != nil {
-		return
+func (s *Service) addLogoutJobs(ctx context.Context, tx bun.Tx, told []logoutPayload) error {
+	jobs := make([]job.Job, len(told))
+	for i, p := range told {
+		payload, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		jobs[i] = job.Job{Kind: logoutJob, Key: p.key(), Payload: payload, At: s.now().Add(notifyLater)}
 	}
-	_ = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.jobs.Remove(ctx, tx, logoutJob, p.key()) })
-}
-
-func (s *Service) addlogoutJob(ctx context.Context, tx bun.Tx, p logoutPayload) error {
-	payload, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	return s.jobs.Add(ctx, tx, job.Job{Kind: logoutJob, Key: p.key(), Payload: payload, At: s.now().Add(notifyLater)})
+	return s.jobs.Add(ctx, tx, jobs...)
 }
 
 // runLogout is the handler of logoutJob.

@@ -29,6 +29,17 @@ func (s *Store) DeleteBySID(ctx context.Context, sid string) error {
 	return err
 }
 
+// DeleteBySIDIn is [Store.DeleteBySID] inside the caller's transaction.
+func (s *Store) DeleteBySIDIn(ctx context.Context, tx bun.Tx, sid string) error {
+	if sid == "" {
+		return nil
+	}
+	if _, err := tx.NewDelete().Model((*row)(nil)).Where("sid = ?", sid).Exec(ctx); err != nil {
+		return fmt.Errorf("end sessions %s: %w", sid, err)
+	}
+	return nil
+}
+
 // DeleteByUser ends all sessions of a user but those named.
 func (s *Store) DeleteByUser(ctx context.Context, user string, but ...string) error {
 	_, err := s.delete(ctx, func(q *bun.DeleteQuery) *bun.DeleteQuery { return ofUser(q, user, but) })

@@ -162,10 +162,27 @@ func (s *Store) Find(ctx context.Context, cookie string) (Session, error) {
 	return s.byID(ctx, idOf(cookie))
 }
 
+// FindBySID gives a session of a user by its name at the identity provider, or [ErrNone].
+func (s *Store) FindBySID(ctx context.Context, user, sid string) (Session, error) {
+	return s.find(ctx, s.db.NewSelect().Where("sid = ?", sid).Where("user_id = ?", user).Order("seen_at DESC").Limit(1))
+}
+
+// LockBySID keeps a session, by its name at the identity provider, from ending before the
+// caller's transaction does. It is [ErrNone] when it has ended.
+func (s *Store) LockBySID(ctx context.Context, tx bun.Tx, sid string) error {
+	_, err := s.find(ctx, database.ForUpdate(tx.NewSelect().Where("sid = ?", sid).Limit(1)))
+	return err
+}
+
 func (s *Store) byID(ctx context.Context, id string) (Session, error) {
+	return s.find(ctx, s.db.NewSelect().Where("id = ?", id))
+}
+
+// find gives the one session that q finds, if it hasn't ended.
+func (s *Store) find(ctx context.Context, q *bun.SelectQuery) (Session, error) {
 	var r row
 	cond, args := s.alive(s.c.Now())
-	err := s.db.NewSelect().Model(&r).Where("id = ?", id).Where(cond, args...).Scan(ctx)
+	err := q.Model(&r).Where(cond, args...).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Session{}, ErrNone
 	}
@@ -201,6 +218,20 @@ func (s *Store) Touch(ctx context.Context, x Session) error {
 		return q.Set("seen_at = ?", database.At(now)).Where("seen_at <= ?", database.At(now.Add(-touchEvery)))
 	})
 	return err
+}
+
+// TouchBySIDIn is [Store.Touch] of a session by its name at the identity provider, inside
+// the caller's transaction. That it has ended is fine.
+func (s *Store) TouchBySIDIn(ctx context.Context, tx bun.Tx, sid string) error {
+	now := s.c.Now()
+	cond, args := s.alive(now)
+	_, err := tx.NewUpdate().Model((*row)(nil)).Set("seen_at = ?", database.At(now)).
+		Where("sid = ?", sid).Where("seen_at <= ?", database.At(now.Add(-touchEvery))).Where(cond, args...).
+		Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("note the use of session %s: %w", sid, err)
+	}
+	return nil
 }
 
 // Rotate gives a session a new cookie; the old one ends. It is [ErrNone] when the session

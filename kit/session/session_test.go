@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/session"
@@ -122,6 +124,39 @@ func TestTouchWritesOnceAMinute(t *testing.T) {
 			t.Errorf("seen at %s, want %s", y.SeenAt, c.now())
 		}
 	})
+}
+
+// Inside a transaction a session is known by its name at the identity provider, as long as
+// it hasn't ended.
+func TestSessionsByTheirName(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		c := &clock{}
+		c.at.Store(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).UnixMicro())
+		s := session.New(db, session.Config{Idle: time.Hour, Now: c.now})
+		cookie, _ := begin(t, s, "usr_1", "sid1")
+		in := func(fn func(context.Context, bun.Tx, string) error) error {
+			return db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { return fn(ctx, tx, "sid1") })
+		}
+		c.forward(50 * time.Minute)
+		if err := errors.Join(in(s.LockBySID), in(s.TouchBySIDIn)); err != nil {
+			t.Error(err)
+		}
+		c.forward(50 * time.Minute)
+		if x, err := s.FindBySID(t.Context(), "usr_1", "sid1"); err != nil || !x.SeenAt.Equal(c.now().Add(-50*time.Minute)) {
+			t.Errorf("got %+v, %v, want it touched", x, err)
+		}
+		if _, err := s.FindBySID(t.Context(), "usr_2", "sid1"); !errors.Is(err, session.ErrNone) {
+			t.Errorf("somebody else's session: got %v, want %v", err, session.ErrNone)
+		}
+		c.forward(10 * time.Minute)
+		if err := in(s.TouchBySIDIn); err != nil {
+			t.Error(err)
+		}
+		gone(t, s, cookie, true)
+		if err := in(s.LockBySID); !errors.Is(err, session.ErrNone) {
+			t.Errorf("one that has ended: got %v, want %v", err, session.ErrNone)
+		}
+	}, session.Migrate)
 }
 
 func TestEndingSessions(t *testing.T) {
