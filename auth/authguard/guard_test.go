@@ -1,6 +1,8 @@
 package authguard_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/uptrace/bun"
 
 	"jishi/auth"
 	"jishi/auth/authguard"
@@ -290,6 +294,33 @@ func TestTheAPITakesNoSession(t *testing.T) {
 	if p := b.Get("/api/me"); p.Status != 401 {
 		t.Errorf("got %d", p.Status)
 	}
+}
+
+// Whoever is logged in can look around while nothing can be written, at a module and at auth.
+func TestLookingAroundWithoutWrites(t *testing.T) {
+	open := func() *database.DB { return dbtest.Open(t, dbtest.SQLite(t), auth.Migrate) }
+	db, m := open(), authtest.New(t, open(), base)
+	shop := m.Guard(db, "shop", "", []string{"pay"}, m.HTTP())
+	m.Mux.Handle("/home", shop.Load(shop.Login(http.HandlerFunc(hello))))
+	m.Register(t, "13800138000")
+	b := m.Open(t)
+	want(t, b.LogIn(b.Get("/home"), "13800138000"), 200, "/home", "by shop")
+	for _, db := range []*database.DB{db, m.DB} {
+		exec := func(statement string, args ...any) error {
+			return db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error { // on the connection that writes
+				_, err := tx.NewRaw(statement, args...).Exec(ctx)
+				return err
+			})
+		}
+		err := errors.Join(
+			exec("UPDATE sessions SET seen_at = seen_at - ?", (2*time.Minute).Microseconds()),
+			exec("PRAGMA query_only = 1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, b.Get("/home"), 200, "/home", "by shop")
+	want(t, b.Get("/auth/account"), 200, "/auth/account", "138")
 }
 
 // Many requests of a session whose token is over renew it once, on two replicas.

@@ -18,11 +18,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/uptrace/bun"
 
 	"jishi/kit/database"
+	"jishi/kit/fault"
+	"jishi/kit/ops"
 )
 
 //go:embed migrations
@@ -208,7 +211,8 @@ func (s *Store) ByUser(ctx context.Context, user string) ([]Session, error) {
 	return list, nil
 }
 
-// Touch notes that a session is used. It writes at most once a minute.
+// Touch notes that a session is used. It writes at most once a minute, and where that can't
+// be done, on a full disk say, it is logged: who only looks around needs no write.
 func (s *Store) Touch(ctx context.Context, x Session) error {
 	now := s.c.Now()
 	if now.Sub(x.SeenAt) < touchEvery {
@@ -217,6 +221,14 @@ func (s *Store) Touch(ctx context.Context, x Session) error {
 	_, err := s.update(ctx, x.ID, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 		return q.Set("seen_at = ?", database.At(now)).Where("seen_at <= ?", database.At(now.Add(-touchEvery)))
 	})
+	if err == nil {
+		return nil
+	}
+	switch fault.Of(err).Kind {
+	case fault.Busy, fault.Unknown:
+		ops.Note(ctx, slog.String("touch_err", err.Error()))
+		return nil
+	}
 	return err
 }
 
