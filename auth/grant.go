@@ -23,6 +23,9 @@ import (
 const (
 	grantLife   = 30 * 24 * time.Hour // since the login
 	refreshLife = 14 * 24 * time.Hour // since the last use
+	// refreshAgain is how long a spent refresh token is taken for that of a client which
+	// didn't get the answer.
+	refreshAgain = time.Minute
 )
 
 // grantRow is what a user's login gave to a client: all tokens that follow from one
@@ -42,7 +45,8 @@ type grantRow struct {
 	RevokedAt database.Time     `bun:"revoked_at,nullzero"`
 }
 
-// refreshRow is a refresh token. It is used once; its reuse revokes the grant.
+// refreshRow is a refresh token. It is used once; its reuse revokes the grant, but for what
+// replaceRefresh says.
 type refreshRow struct {
 	bun.BaseModel `bun:"table:refresh_tokens"`
 
@@ -50,6 +54,7 @@ type refreshRow struct {
 	Grant     string        `bun:"grant_id"`
 	ExpiresAt database.Time `bun:"expires_at"`
 	UsedAt    database.Time `bun:"used_at,nullzero"`
+	Successor []byte        `bun:"successor,nullzero"` // hash of the one that was given for it
 }
 
 // Tokens is what a client gets.
@@ -85,7 +90,12 @@ func (s *Service) Redeem(ctx context.Context, c Client, code, redirect, verifier
 		ID: id.New("grt"), User: row.User, Client: c.ID, SessionID: row.SessionID, Scopes: row.Scopes, Resources: row.Resources,
 		AuthTime: row.AuthTime, CreatedAt: database.At(s.now()), ExpiresAt: database.At(s.now().Add(grantLife)),
 	}
-	var refresh string
+	refresh, hash := secret()
+	// What can fail comes before the code is spent.
+	t, err := s.issue(ctx, g, refresh, row.Nonce, strings.Fields(g.Scopes), strings.Fields(g.Resources))
+	if err != nil {
+		return Tokens{}, err
+	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		won, err := database.Changed(tx.NewUpdate().Model((*flowRow)(nil)).
 			Set("used_at = ?", g.CreatedAt).
@@ -102,8 +112,7 @@ func (s *Service) Redeem(ctx context.Context, c Client, code, redirect, verifier
 		if _, err := tx.NewInsert().Model(&g).Exec(ctx); err != nil {
 			return fmt.Errorf("store grant %s: %w", g.ID, err)
 		}
-		refresh, err = s.addRefresh(ctx, tx, g)
-		return err
+		return s.addRefresh(ctx, tx, g, hash)
 	})
 	if errors.Is(err, ErrGrant) { // somebody else was faster, and has stored the grant
 		if err := s.db.NewSelect().Model(row).WherePK().Scan(ctx); err != nil {
@@ -114,7 +123,7 @@ func (s *Service) Redeem(ctx context.Context, c Client, code, redirect, verifier
 	if err != nil {
 		return Tokens{}, err
 	}
-	return s.issue(ctx, g, refresh, row.Nonce, strings.Fields(g.Scopes), strings.Fields(g.Resources))
+	return t, nil
 }
 
 // proves checks a PKCE verifier against its challenge (RFC 7636, 4.6, S256 only).
@@ -135,21 +144,21 @@ func (s *Service) reused(ctx context.Context, grant string) error {
 	return ErrGrant
 }
 
-func (s *Service) addRefresh(ctx context.Context, tx bun.Tx, g grantRow) (string, error) {
-	value, hash := secret()
+func (s *Service) addRefresh(ctx context.Context, tx bun.Tx, g grantRow, hash []byte) error {
 	expires := s.now().Add(refreshLife)
 	if g.ExpiresAt.Before(expires) {
 		expires = g.ExpiresAt.Time
 	}
 	_, err := tx.NewInsert().Model(&refreshRow{Hash: hash, Grant: g.ID, ExpiresAt: database.At(expires)}).Exec(ctx)
 	if err != nil {
-		return "", fmt.Errorf("store a refresh token of grant %s: %w", g.ID, err)
+		return fmt.Errorf("store a refresh token of grant %s: %w", g.ID, err)
 	}
-	return value, nil
+	return nil
 }
 
-// Refresh exchanges a refresh token for new tokens. It works once; its reuse revokes
-// the whole grant, since one of its two users is a thief. Asked-for scopes and resources
+// Refresh exchanges a refresh token for new tokens. It works once, but for a client that
+// didn't get the answer and asks again at once; any other reuse revokes the whole grant,
+// since one of its two users is a thief. Asked-for scopes and resources
 // narrow what was granted, none means all. Refusals: ErrGrant, ErrScope, ErrTarget.
 func (s *Service) Refresh(ctx context.Context, c Client, token string, asked, resources []string) (Tokens, error) {
 	row := &refreshRow{}
@@ -177,20 +186,17 @@ func (s *Service) Refresh(ctx context.Context, c Client, token string, asked, re
 	if len(resources) > 0 {
 		audience = resources
 	}
-	var next string
+	next, hash := secret()
+	// What can fail comes before the token is spent.
+	t, err := s.issue(ctx, g, next, "", scopes, audience)
+	if err != nil {
+		return Tokens{}, err
+	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		won, err := database.Changed(tx.NewUpdate().Model((*refreshRow)(nil)).
-			Set("used_at = ?", database.At(s.now())).
-			Where("hash = ?", row.Hash).
-			Where("used_at IS NULL").
-			Exec(ctx))
-		if err != nil {
-			return fmt.Errorf("spend a refresh token of grant %s: %w", g.ID, err)
+		if err := s.replaceRefresh(ctx, tx, row.Hash, hash); err != nil {
+			return err
 		}
-		if !won {
-			return ErrGrant
-		}
-		if next, err = s.addRefresh(ctx, tx, g); err != nil {
+		if err := s.addRefresh(ctx, tx, g, hash); err != nil {
 			return err
 		}
 		// As long as a client goes on, its user sees the session, and can end it.
@@ -200,9 +206,50 @@ func (s *Service) Refresh(ctx context.Context, c Client, token string, asked, re
 		return Tokens{}, s.reused(ctx, g.ID)
 	}
 	if err != nil {
-		return Tokens{}, err
+		return Tokens{}, fmt.Errorf("refresh grant %s: %w", g.ID, err)
 	}
-	return s.issue(ctx, g, next, "", scopes, audience)
+	return t, nil
+}
+
+// replaceRefresh spends a refresh token, for which next is given. Refusal: ErrGrant.
+//
+// A client to which the answer got lost has only the spent token, so for refreshAgain that
+// is taken once more if what was given for it is unused, which is spent in its place. A thief
+// who has both the client's secret and a token that was just spent gets tokens by that. But
+// one of the two who have asked now holds a token that is spent and not the last one, and its
+// use, at the owner's next refresh within minutes, revokes the grant as any reuse does.
+func (s *Service) replaceRefresh(ctx context.Context, tx bun.Tx, spent, next []byte) error {
+	now := s.now()
+	won, err := database.Changed(tx.NewUpdate().Model((*refreshRow)(nil)).
+		Set("used_at = ?", database.At(now)).
+		Set("successor = ?", next).
+		Where("hash = ?", spent).
+		Where("used_at IS NULL").
+		Exec(ctx))
+	if err != nil || won {
+		return err
+	}
+	before := &refreshRow{}
+	err = database.ForUpdate(tx.NewSelect().Model(before).Where("hash = ?", spent)).Scan(ctx)
+	if err != nil {
+		return err
+	}
+	if now.Sub(before.UsedAt.Time) > refreshAgain {
+		return ErrGrant
+	}
+	won, err = database.Changed(tx.NewUpdate().Model((*refreshRow)(nil)).
+		Set("used_at = ?", database.At(now)).
+		Where("hash = ?", before.Successor).
+		Where("used_at IS NULL").
+		Exec(ctx))
+	if err != nil {
+		return err
+	}
+	if !won {
+		return ErrGrant
+	}
+	_, err = tx.NewUpdate().Model((*refreshRow)(nil)).Set("successor = ?", next).Where("hash = ?", spent).Exec(ctx)
+	return err
 }
 
 // asGrant says of a token whose grant is gone what the protocol has a word for.

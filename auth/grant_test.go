@@ -175,37 +175,107 @@ func TestRefreshReuse(t *testing.T) {
 		if second.Refresh == first.Refresh || second.ID == "" {
 			t.Errorf("got %+v", second)
 		}
+		third, err := s.Refresh(ctx, shop, second.Refresh, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, err := s.Refresh(ctx, shop, first.Refresh, nil, nil); !errors.Is(err, ErrGrant) {
 			t.Errorf("reuse: got %v", err)
 		}
-		if _, err := s.Refresh(ctx, shop, second.Refresh, nil, nil); !errors.Is(err, ErrGrant) {
+		if _, err := s.Refresh(ctx, shop, third.Refresh, nil, nil); !errors.Is(err, ErrGrant) {
 			t.Errorf("newest after the reuse: got %v", err)
 		}
 	})
 }
 
-func TestRefreshRace(t *testing.T) {
+// A client that didn't get the answer asks again, for a minute, and as often as it must. Who
+// got an answer that was replaced then has a token whose use revokes the grant.
+func TestRefreshAgain(t *testing.T) {
+	clk := newClock()
 	each(t, func(t *testing.T, s *Service) {
-		shop := client(t, s, "shop")
-		first, err := redeem(t.Context(), s, shop, code(t, s, register(t, s, alice).ID))
+		ctx, shop, user := t.Context(), client(t, s, "shop"), register(t, s, alice).ID
+		refresh := func(with Tokens) Tokens {
+			t.Helper()
+			got, err := s.Refresh(ctx, shop, with.Refresh, nil, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		first := tokens(t, s, user)
+		lost := refresh(first)
+		clk.pass(refreshAgain)
+		refresh(first)
+		last := refresh(refresh(first))
+		if !over(t, s, lost) {
+			t.Error("an answer that was replaced works")
+		}
+		if !over(t, s, last) {
+			t.Error("the grant goes on after that")
+		}
+
+		first = tokens(t, s, user)
+		lost = refresh(first)
+		clk.pass(refreshAgain + time.Second)
+		if !over(t, s, first) {
+			t.Error("a token works long after it was spent")
+		}
+		if !over(t, s, lost) {
+			t.Error("the grant goes on after that")
+		}
+	}, clk.set)
+}
+
+// A code and a refresh token are not spent on tokens that can't be made.
+func TestNothingIsSpentForNothing(t *testing.T) {
+	clk := newClock()
+	each(t, func(t *testing.T, s *Service) {
+		ctx, shop := t.Context(), client(t, s, "shop")
+		broken := service(t, s.db, clk.set, func(c *Config) { c.Clients = nil })
+		c := code(t, s, register(t, s, alice).ID)
+		if _, err := redeem(ctx, broken, shop, c); !errors.Is(err, ErrClient) {
+			t.Errorf("code: got %v, want %v", err, ErrClient)
+		}
+		got, err := redeem(ctx, s, shop, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var won atomic.Int64
+		if _, err := broken.Refresh(ctx, shop, got.Refresh, nil, nil); !errors.Is(err, ErrClient) {
+			t.Errorf("refresh token: got %v, want %v", err, ErrClient)
+		}
+		clk.pass(2 * refreshAgain)
+		if over(t, s, got) {
+			t.Error("the refresh token is spent")
+		}
+	}, clk.set)
+}
+
+// unused is how many refresh tokens of a token's grant weren't used.
+func unused(t *testing.T, s *Service, token string) int64 {
+	t.Helper()
+	of := s.db.NewSelect().Model((*refreshRow)(nil)).Column("grant_id").Where("hash = ?", hashOf(token))
+	n, err := s.db.NewSelect().Model((*refreshRow)(nil)).Where("grant_id = (?)", of).Where("used_at IS NULL").Count(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Of ten who refresh with one token at once each gets an answer, of which one goes on.
+func TestRefreshRace(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		first := tokens(t, s, register(t, s, alice).ID)
 		var wg sync.WaitGroup
 		for range 10 {
 			wg.Go(func() {
-				_, err := s.Refresh(t.Context(), shop, first.Refresh, nil, nil)
-				if err == nil {
-					won.Add(1)
-				} else if !errors.Is(err, ErrGrant) {
+				if _, err := s.Refresh(t.Context(), client(t, s, "shop"), first.Refresh, nil, nil); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		wg.Wait()
-		if won.Load() != 1 {
-			t.Errorf("%d refreshed, want 1", won.Load())
+		if left := unused(t, s, first.Refresh); left != 1 {
+			t.Errorf("%d refresh tokens are left, want 1", left)
 		}
 	})
 }
