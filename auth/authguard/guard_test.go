@@ -384,3 +384,96 @@ func (c counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return c.RoundTripper.RoundTrip(r)
 }
+
+// way is the way to auth of a test that decides what comes of a call; nil lets it through.
+type way struct {
+	http.RoundTripper
+	answer func(r *http.Request) *http.Response
+}
+
+func (w *way) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.answer != nil {
+		if res := w.answer(r); res != nil {
+			return res, nil
+		}
+	}
+	return w.RoundTripper.RoundTrip(r)
+}
+
+// through is a market whose shop goes to auth on a way, and at a time, of the test's.
+func through(t *testing.T) (*authtest.Market, *way, *atomic.Int64) {
+	t.Helper()
+	open := func() *database.DB { return dbtest.Open(t, dbtest.SQLite(t), auth.Migrate) }
+	var ahead atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	m := authtest.New(t, open(), base, func(c *auth.Config) { c.Now = now })
+	w := &way{RoundTripper: m.HTTP().Transport}
+	shop := authguard.New(authguard.Config{
+		Name: "shop", Issuer: base + "/auth", Secret: m.Secret("shop"), BaseURL: base, Resources: []string{"pay"}, HTTP: &http.Client{Transport: w},
+		Sessions: session.New(open(), session.Config{Now: now}), Sealer: web.NewSealer(m.Secrets.Key("sessions")), Now: now,
+	})
+	shop.Routes(m.Mux)
+	m.Mux.Handle("/home", shop.Load(shop.Login(http.HandlerFunc(hello))))
+	m.Register(t, "13800138000")
+	return m, w, &ahead
+}
+
+func answering(status int, body string) *http.Response {
+	w := httptest.NewRecorder()
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.WriteString(body)
+	return w.Result()
+}
+
+// A session ends when auth says that its grant is over, and not when something else answers
+// in its place.
+func TestOnlyAuthEndsASession(t *testing.T) {
+	m, w, ahead := through(t)
+	b := m.Open(t)
+	want(t, b.LogIn(b.Get("/home"), "13800138000"), 200, "/home", "by shop")
+	b = b.Still() // doesn't log in anew
+	ahead.Add(int64(6 * time.Minute))
+	asked := 0
+	for _, res := range []struct {
+		status int
+		body   string
+	}{{400, ""}, {401, "{}"}, {403, "<h1>no"}, {404, `{"error": "not here"}`}, {429, ""}, {400, `{"error": "invalid_request"}`}, {401, `{"error": "invalid_client"}`}} {
+		w.answer = func(*http.Request) *http.Response { asked++; return answering(res.status, res.body) }
+		ahead.Add(int64(time.Minute))
+		want(t, b.Get("/home"), 200, "/home", "by shop")
+	}
+	if asked != 7 {
+		t.Errorf("the way was asked %d times, want 7", asked)
+	}
+	w.answer = nil
+	ahead.Add(int64(time.Minute))
+	want(t, b.Get("/home"), 200, "/home", "by shop")
+	ahead.Add(int64(6 * time.Minute))
+	w.answer = func(*http.Request) *http.Response { return answering(400, `{"error": "invalid_grant"}`) }
+	want(t, b.Get("/home"), 303, "/home", "")
+}
+
+// An answer that got lost after auth had committed is asked for again.
+func TestALostRenewalIsAskedForAgain(t *testing.T) {
+	m, w, ahead := through(t)
+	b := m.Open(t)
+	want(t, b.LogIn(b.Get("/home"), "13800138000"), 200, "/home", "by shop")
+	b = b.Still() // doesn't log in anew
+	ahead.Add(int64(6 * time.Minute))
+	w.answer = func(r *http.Request) *http.Response {
+		res, err := w.RoundTripper.RoundTrip(r)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Errorf("auth answers %+v, %v", res, err)
+		}
+		return answering(http.StatusGatewayTimeout, "")
+	}
+	want(t, b.Get("/home"), 200, "/home", "by shop")
+	w.answer = nil
+	for range 3 {
+		ahead.Add(int64(30 * time.Second))
+		want(t, b.Get("/home"), 200, "/home", "by shop")
+	}
+	ahead.Add(int64(6 * time.Minute))
+	want(t, b.Get("/home"), 200, "/home", "by shop")
+}

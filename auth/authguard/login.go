@@ -117,7 +117,10 @@ func (g *Guard) callback(w http.ResponseWriter, r *http.Request) error {
 	}
 	t, err := g.oauth(p).Exchange(g.client(ctx), q.Get("code"), oauth2.VerifierOption(a.Verifier))
 	if err != nil {
-		return g.failed(err, ErrCallback)
+		if a := answerOf(err); a.Response != nil && a.Response.StatusCode < http.StatusInternalServerError && a.ErrorCode != "invalid_client" {
+			return ErrCallback.Because(err) // what the browser brought along may be anything
+		}
+		return g.failed(err)
 	}
 	raw, _ := t.Extra("id_token").(string)
 	idToken, err := p.idToken.Verify(ctx, raw)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
-	"jishi/kit/fault"
 	"jishi/kit/rest"
 )
 
@@ -106,18 +104,27 @@ func (g *Guard) grant(ctx context.Context, form url.Values) (*oauth2.Token, erro
 	}
 	t, err := cc.Token(ctx)
 	if err != nil {
-		return nil, g.failed(err, ErrToken)
+		if answerOf(err).ErrorCode == "invalid_grant" {
+			return nil, ErrToken.Because(err)
+		}
+		return nil, g.failed(err)
 	}
 	t.Expiry = g.expiry(t)
 	return t, nil
 }
 
-// failed tells an answer of auth that says no from none, or one that says nothing.
-func (g *Guard) failed(err error, refused *fault.Error) error {
-	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if ok && answer.Response != nil && answer.Response.StatusCode < http.StatusInternalServerError && answer.ErrorCode != "invalid_client" {
-		return refused.Because(err)
+// answerOf is what the token endpoint answered, with neither a code nor a response when it
+// was no answer. Only a code is auth's word: a status may be that of a proxy before it, and
+// is no reason to end a session.
+func answerOf(err error) *oauth2.RetrieveError {
+	if answer, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+		return answer
 	}
+	return &oauth2.RetrieveError{}
+}
+
+// failed is the refusal where auth couldn't be asked, and notes that.
+func (g *Guard) failed(err error) error {
 	g.wentDown()
 	return ErrUnavailable.Because(err)
 }
