@@ -95,12 +95,15 @@ func (g *Guard) provider(ctx context.Context) (*provider, error) {
 	if g.discovered != nil {
 		return g.discovered, nil
 	}
-	ctx, cancel := context.WithTimeout(g.client(ctx), keysTimeout)
+	if g.isDown() { // whoever waited for a try that failed doesn't begin the next
+		return nil, ErrUnavailable
+	}
+	// The answer is for all callers; that the first one leaves must not be auth's fault.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(g.client(ctx)), keysTimeout)
 	defer cancel()
 	p, err := oidc.NewProvider(ctx, g.c.Issuer)
 	if err != nil {
-		g.wentDown()
-		return nil, ErrUnavailable.Because(err)
+		return nil, g.failed(err)
 	}
 	var more struct {
 		Keys       string `json:"jwks_uri"`

@@ -477,3 +477,35 @@ func TestALostRenewalIsAskedForAgain(t *testing.T) {
 	ahead.Add(int64(6 * time.Minute))
 	want(t, b.Get("/home"), 200, "/home", "by shop")
 }
+
+// As long as nobody knows where auth's endpoints are, one asks and the others don't each wait
+// for the same; that the one leaves is not auth's fault.
+func TestOneAsksForAuth(t *testing.T) {
+	m, w, ahead := through(t)
+	b := m.Open(t).Still()
+	var asked atomic.Int64
+	w.answer = func(*http.Request) *http.Response {
+		asked.Add(1)
+		return answering(http.StatusBadGateway, "")
+	}
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if p := b.Get("/session/login"); p.Status != 503 {
+				t.Errorf("got %d, want 503", p.Status)
+			}
+		})
+	}
+	wg.Wait()
+	if n := asked.Load(); n != 1 {
+		t.Errorf("auth was asked %d times, want once", n)
+	}
+	w.answer = nil
+	ahead.Add(int64(time.Minute))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m.Handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, base+"/session/login", nil))
+	if p := b.Get("/session/login"); p.Status != 303 {
+		t.Errorf("after somebody left: got %d, want 303", p.Status)
+	}
+}
