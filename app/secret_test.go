@@ -2,10 +2,22 @@ package app
 
 import (
 	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"jishi/conf"
+	"jishi/kit/money"
+	"jishi/kit/web"
+	"jishi/pay"
 )
 
 // Processes that start together on an empty directory end with the same secret.
@@ -44,5 +56,85 @@ func TestABadSecretFileIsRefused(t *testing.T) {
 		if _, err := loadSecrets(path); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
+	}
+}
+
+// A market that ran with a new secret before the old one goes on without the old one: its
+// signing key and its merchants' webhook secrets are what they were.
+func TestASecretIsReplaced(t *testing.T) {
+	c := &conf.Config{BaseURL: "http://localhost:8080", Data: t.TempDir(), Currency: money.CNY, OrderDeadline: time.Hour, PhoneRegion: "CN"}
+	old, young := web.NewSecret(), web.NewSecret()
+	setSecrets(t, c, old)
+	key, webhook := stored(t, c)
+	for _, secrets := range []web.Secrets{{old, young}, {young, old}} {
+		setSecrets(t, c, secrets...)
+		if k, w := stored(t, c); k != key || w != webhook {
+			t.Errorf("key %s, webhook secret %s; want %s and %s", k, w, key, webhook)
+		}
+	}
+	resealed(t, c, "auth", "pay")
+	setSecrets(t, c, young)
+	if k, w := stored(t, c); k != key || w != webhook {
+		t.Errorf("without the old secret: key %s, webhook secret %s; want %s and %s", k, w, key, webhook)
+	}
+}
+
+func setSecrets(t *testing.T, c *conf.Config, secrets ...[]byte) {
+	t.Helper()
+	var text []byte
+	for _, s := range secrets {
+		text = fmt.Appendln(text, base64.StdEncoding.EncodeToString(s))
+	}
+	if err := os.WriteFile(c.Secrets(), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stored is what the secrets open: the id of the signing key and the secret of a merchant's
+// webhook, which the first call makes.
+func stored(t *testing.T, c *conf.Config) (key, webhook string) {
+	t.Helper()
+	m, err := prepare(c, nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = m.Close() }()
+	a, err := m.authService(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := a.Keys(t.Context())
+	if err != nil || len(set.Keys) != 1 {
+		t.Fatalf("%d keys, %v, want 1", len(set.Keys), err)
+	}
+	p, _, err := m.payService(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := p.CreateWebhook(t.Context(), pay.Caller{Merchant: "other"}, "https://other.test/hook", "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set.Keys[0].KeyID, w.Secret
+}
+
+// resealed runs modules until the log says of each that it resealed something.
+func resealed(t *testing.T, c *conf.Config, modules ...string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	var n atomic.Int64
+	log := slog.New(slog.NewTextHandler(lines(func(line string) {
+		if strings.Contains(line, "resealed") && int(n.Add(1)) == len(modules) {
+			stop()
+		}
+	}), nil))
+	m, err := Open(ctx, c, modules, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = m.Close() }()
+	if err := m.Run(ctx); err != nil || int(n.Load()) != len(modules) {
+		t.Fatalf("%d of %v resealed something, %v", n.Load(), modules, err)
 	}
 }

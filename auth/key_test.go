@@ -1,14 +1,17 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
+	"jishi/kit/web"
 )
 
 // Replicas that start together make one key, and each takes the others' tokens.
@@ -103,6 +106,76 @@ func TestKeysAreSealed(t *testing.T) {
 		}
 		if strings.Contains(row.Public, `"d"`) {
 			t.Error("the public key has its private part")
+		}
+	})
+}
+
+// Once keys were resealed the secret before isn't needed any more, and what they have signed
+// is still good. Of replicas that reseal at once one does each key.
+func TestKeysOutliveTheSecretBefore(t *testing.T) {
+	old, young := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		c := newClock()
+		with := func(secrets ...[]byte) *Service {
+			return service(t, db, c.set, func(c *Config) { c.Sealer = web.NewSealer(secrets) })
+		}
+		before := with(old)
+		token, err := before.sign(t.Context(), typeAccess, before.access("usr_x", "cli", []string{"shop"}, MaxTokenLife))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.pass(keyLife + time.Hour) // the second key is staged
+		if err := before.keys.rotate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := before.Reseal(t.Context(), web.NewSealer([][]byte{old})); n != 0 || err != nil {
+			t.Errorf("without a new secret: %d keys, %v", n, err)
+		}
+
+		var changed atomic.Int64
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				n, err := with(young, old).Reseal(t.Context(), web.NewSealer([][]byte{young}))
+				if err != nil {
+					t.Error(err)
+				}
+				changed.Add(int64(n))
+			})
+		}
+		wg.Wait()
+		if n := changed.Load(); n != 2 {
+			t.Errorf("%d keys were resealed, want 2", n)
+		}
+
+		after := with(young)
+		set, err := after.Keys(t.Context())
+		if err != nil || len(set.Keys) != 2 {
+			t.Fatalf("%d keys, %v, want 2", len(set.Keys), err)
+		}
+		c.pass(-keyLife) // when the token was good
+		if _, err := after.Access(t.Context(), token, "shop"); err != nil {
+			t.Error(err)
+		}
+		if _, err := with(old).Keys(t.Context()); err == nil {
+			t.Error("the secret before still opens them")
+		}
+	}, Migrate)
+}
+
+// A key that no secret opens doesn't keep the others from being resealed.
+func TestAKeyThatCannotBeOpenedKeepsNoOther(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		if err := s.keys.add(t.Context(), 1, s.now()); err != nil {
+			t.Fatal(err)
+		}
+		lost := service(t, s.db, func(c *Config) { c.Sealer = web.NewSealer([][]byte{bytes.Repeat([]byte{1}, 32)}) })
+		if err := lost.keys.add(t.Context(), 0, s.now()); err != nil {
+			t.Fatal(err)
+		}
+		n, err := s.Reseal(t.Context(), web.NewSealer([][]byte{bytes.Repeat([]byte{2}, 32)}))
+		if n != 1 || err == nil {
+			t.Errorf("%d keys were resealed, %v; want 1, and that the other can't be opened", n, err)
 		}
 	})
 }

@@ -31,7 +31,7 @@ type Config struct {
 	OpsListen      string   `help:"Private address of health, readiness, metrics and profiles; none when empty."`
 
 	Data       string `default:"./data" help:"Directory of the databases, pictures and keys."`
-	SecretFile string `help:"File of the market's secrets, a base64 line each, newest first; services that work together share it. Made at the first start. Default: secret in the data directory."`
+	SecretFile string `help:"File of the market's secrets, a base64 line each; the first one seals and signs, all of them open. Services that work together share it. Made at the first start. Default: secret in the data directory."`
 
 	LogDir   string        `help:"Directory for log files, rotated; none when empty."`
 	LogLevel string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`

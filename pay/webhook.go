@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -232,6 +233,56 @@ func (s *Service) signers(r webhookRow) ([][]byte, error) {
 		}
 	}
 	return secrets, nil
+}
+
+// Reseal brings the secrets of webhooks that only an older secret of the market opens under
+// the newest one, so that the older one can go; newest has that one alone. It tells how
+// many it changed, and goes on after one that can't be opened.
+func (s *Service) Reseal(ctx context.Context, newest Sealer) (int, error) {
+	var rows []webhookRow // a few a merchant
+	if err := s.db.NewSelect().Model(&rows).Order("id").Scan(ctx); err != nil {
+		return 0, fmt.Errorf("read webhooks: %w", err)
+	}
+	n := 0
+	var errs []error
+	for _, row := range rows {
+		sealed := map[string]string{"secret": row.Secret}
+		if row.Previous != "" && row.PreviousUntil.After(s.now()) {
+			sealed["previous"] = row.Previous
+		}
+		for column, text := range sealed {
+			won, err := s.reseal(ctx, newest, row.ID, column, text)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("reseal the %s of webhook %s: %w", column, row.ID, err))
+			}
+			if won {
+				n++
+			}
+		}
+	}
+	return n, errors.Join(errs...)
+}
+
+// reseal replaces what was read, and only that: who gives the webhook a new secret at the
+// same time, or another replica that reseals it, was first.
+func (s *Service) reseal(ctx context.Context, newest Sealer, webhook WebhookID, column, sealed string) (bool, error) {
+	purpose := webhookPurpose(webhook)
+	if _, err := newest.Open(purpose, sealed); err == nil {
+		return false, nil
+	}
+	plain, err := s.webhooks.Sealer.Open(purpose, sealed)
+	if err != nil {
+		return false, err
+	}
+	fresh, won := newest.Seal(purpose, plain), false
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var err error
+		won, err = database.Changed(tx.NewUpdate().Model((*webhookRow)(nil)).
+			Set("? = ?", bun.Ident(column), fresh).
+			Where("id = ?", webhook).Where("? = ?", bun.Ident(column), sealed).Exec(ctx))
+		return err
+	})
+	return won, err
 }
 
 // ownPrefix marks the market's own webhooks among the receivers of events.

@@ -1,6 +1,7 @@
 package pay_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -289,6 +291,105 @@ func TestWebhooksAreTheMerchants(t *testing.T) {
 		}
 		if err := b.DeleteWebhook(t.Context(), pay.Caller{Merchant: "other"}, w.ID); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// under is b with other secrets of the market.
+func (b *bench) under(secrets ...byte) *bench {
+	c := b.config
+	c.Webhooks.Sealer = sealerOf(secrets...)
+	return &bench{pay.New(c), b.db, c, b.clock}
+}
+
+func sealerOf(secrets ...byte) *web.Sealer {
+	var keys [][]byte
+	for _, s := range secrets {
+		keys = append(keys, bytes.Repeat([]byte{s}, 32))
+	}
+	return web.NewSealer(keys)
+}
+
+// Once secrets of webhooks were resealed the market's secret before isn't needed any more:
+// both secrets of one that was just changed still sign.
+func TestWebhooksOutliveTheSecretBefore(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		const old, young = 1, 2
+		r := b.told()
+		before := b.under(old)
+		w := before.own(t, "key")
+		rotated, err := before.RotateWebhook(t.Context(), pay.Caller{Merchant: "other"}, w.ID, "rotation")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var changed atomic.Int64
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				n, err := b.under(young, old).Reseal(t.Context(), sealerOf(young))
+				if err != nil {
+					t.Error(err)
+				}
+				changed.Add(int64(n))
+			})
+		}
+		wg.Wait()
+		if n := changed.Load(); n != 2 {
+			t.Errorf("%d secrets were resealed, want 2", n)
+		}
+
+		after := b.under(young)
+		if again := after.own(t, "key"); again.Secret != rotated.Secret {
+			t.Errorf("%+v, want %+v", again, rotated)
+		}
+		after.event(t, "ord_1")
+		after.catchUp(t)
+		if len(r.got) != 1 {
+			t.Fatalf("%d events, want 1", len(r.got))
+		}
+		for _, secret := range []pay.Webhook{w, rotated} {
+			if _, err := payclient.VerifyWebhook(r.got[0].header, r.got[0].body, [][]byte{key(t, secret)}, b.clock.now()); err != nil {
+				t.Errorf("%s: %v", secret.Secret, err)
+			}
+		}
+		if _, err := before.RotateWebhook(t.Context(), pay.Caller{Merchant: "other"}, w.ID, "rotation"); err == nil {
+			t.Error("the secret before still opens it")
+		}
+	})
+}
+
+// tardy is a sealer that has something happen before what it seals is stored.
+type tardy struct {
+	*web.Sealer
+	first func()
+}
+
+func (s tardy) Seal(purpose string, plain []byte) string {
+	s.first()
+	return s.Sealer.Seal(purpose, plain)
+}
+
+// A webhook that gets a new secret while the one it had is resealed keeps the new one.
+func TestResealingNeverBringsASecretBack(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		const old, young = 1, 2
+		b.told()
+		w := b.under(old).own(t, "key")
+		var rotated pay.Webhook
+		first := sync.OnceFunc(func() {
+			var err error
+			if rotated, err = b.under(young, old).RotateWebhook(t.Context(), pay.Caller{Merchant: "other"}, w.ID, ""); err != nil {
+				t.Error(err)
+			}
+		})
+		if n, err := b.under(young, old).Reseal(t.Context(), tardy{sealerOf(young), first}); n != 0 || err != nil {
+			t.Errorf("%d secrets were resealed, %v", n, err)
+		}
+		if now := b.under(young, old).own(t, "key"); now.Secret != rotated.Secret {
+			t.Errorf("its secret is %s, want %s", now.Secret, rotated.Secret)
+		}
+		if n, err := b.under(young, old).Reseal(t.Context(), sealerOf(young)); n != 1 || err != nil {
+			t.Errorf("%d secrets were resealed the next time, %v; want the one before", n, err)
 		}
 	})
 }
