@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -16,6 +17,10 @@ const (
 	settleTime  = time.Minute
 	settlePause = 250 * time.Millisecond
 )
+
+// dialPause is how long a client waits after it got no connection. One that asked again at
+// once would take the machine, and the requests of a run with a count, from the others.
+const dialPause = 100 * time.Millisecond
 
 // driver is a run.
 type driver struct {
@@ -92,7 +97,17 @@ func (c *client) work(ctx context.Context, p phase) {
 		if !ok {
 			return
 		}
-		c.request(c.buyer(p, n), at)
+		if err := c.request(c.buyer(p, n), at); errors.Is(err, errUnsent) {
+			pause(ctx, dialPause)
+		}
+	}
+}
+
+// pause ends with ctx too.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
 	}
 }
 
@@ -106,8 +121,8 @@ func (c *client) buyer(p phase, n int64) int {
 	return (c.number + (c.turn-1)*len(c.driver.clients)) % p.buyers
 }
 
-// request does one action. Its time counts from at.
-func (c *client) request(buyer int, at time.Time) {
+// request does one action. Its time counts from at. The error says that there was no answer.
+func (c *client) request(buyer int, at time.Time) error {
 	w, t := c.driver.world, c.driver.tally
 	i := c.driver.mix.next()
 	a := &actions[i]
@@ -120,6 +135,7 @@ func (c *client) request(buyer int, at time.Time) {
 	if a.once {
 		t.order(o, outcomeOf(r, err))
 	}
+	return err
 }
 
 // send asks, and counts bytes.
@@ -151,10 +167,7 @@ func (d *driver) settle(ctx context.Context) {
 				end = outcomeOf(r, nil)
 			}
 			if end == unknown {
-				select {
-				case <-ctx.Done():
-				case <-time.After(settlePause):
-				}
+				pause(ctx, settlePause)
 			}
 		}
 		d.tally.order(o, end)

@@ -95,7 +95,7 @@ func TestAStallIsChargedToAllWhoWaited(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ours, theirs := net.Pipe()
-				go stall(theirs, time.Second)
+				go stall(theirs, time.Second, 0)
 				d := &driver{world: &world{tokens: make([]string, 1), products: make([]string, 1)}, tally: newTally()}
 				d.mix, _ = newMix(map[string]int{"list": 1})
 				d.clients = []*client{{driver: d, conn: &conn{net: ours, in: bufio.NewReader(ours)}}}
@@ -116,15 +116,48 @@ func TestAStallIsChargedToAllWhoWaited(t *testing.T) {
 	}
 }
 
-// stall answers the first request after a while and all others at once.
-func stall(c net.Conn, first time.Duration) {
+// One of two targets that refuses connections is seen in the errors and nowhere else: its
+// client tries ten times a second, and what isn't answered is no request and has no time.
+func TestATargetThatRefusesIsOnlyAnError(t *testing.T) {
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		go stall(theirs, 100*time.Millisecond, 100*time.Millisecond)
+		d := &driver{world: &world{tokens: make([]string, 1), products: make([]string, 1)}, tally: newTally()}
+		d.mix, _ = newMix(map[string]int{"list": 1})
+		d.clients = []*client{
+			{driver: d, conn: &conn{net: ours, in: bufio.NewReader(ours)}},
+			{driver: d, conn: &conn{address: closed.Addr().String()}},
+		}
+		// The count ends what would go on for ever: without pauses no time passes here.
+		took := d.run(t.Context(), phase{length: time.Second, count: 1000, buyers: 1})
+		r := d.result(Options{}, took)
+		refused := r.Errors["no connection"]
+		if r.Requests != 10 || refused != 10 || r.PerSecond != 10 || r.Latency.P50 != 100 {
+			t.Errorf("%d requests, %g a second, half of them in %g ms, errors %v", r.Requests, r.PerSecond, r.Latency.P50, r.Errors)
+		}
+		if a := r.Actions["list"]; a.Done != r.Requests || a.Failed != refused {
+			t.Errorf("%+v", a)
+		}
+		_ = ours.Close()
+	})
+}
+
+// stall answers the first request after a while and each other after another.
+func stall(c net.Conn, first, others time.Duration) {
 	in := bufio.NewReader(c)
 	for {
 		if _, err := http.ReadRequest(in); err != nil {
 			return
 		}
 		time.Sleep(first)
-		first = 0
+		first = others
 		_, _ = fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 	}
 }

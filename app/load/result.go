@@ -15,11 +15,11 @@ type Result struct {
 	Rate          float64           `json:"rate,omitempty"` // of an open loop
 	SetupSeconds  float64           `json:"setup_seconds"`
 	Seconds       float64           `json:"seconds"`
-	Requests      int64             `json:"requests"`
+	Requests      int64             `json:"requests"` // that were answered, as in what follows
 	PerSecond     float64           `json:"per_second"`
 	Latency       Latency           `json:"latency_ms"`
 	Actions       map[string]Action `json:"actions"`
-	Errors        map[string]int64  `json:"errors"` // by status and code; a sold-out product is one too
+	Errors        map[string]int64  `json:"errors"` // by status and code, or as no connection and no reply; a sold-out product is one too
 	Bytes         Bytes             `json:"bytes"`
 	Orders        Orders            `json:"orders"` // with those of the warm-up
 	Stock         Stock             `json:"stock"`
@@ -31,9 +31,9 @@ type Result struct {
 // Action is how one action did.
 type Action struct {
 	Done      int64   `json:"done"`
-	Failed    int64   `json:"failed"`
+	Failed    int64   `json:"failed"`     // those without an answer too
 	PerSecond float64 `json:"per_second"` // of those that were done
-	Latency   Latency `json:"latency_ms"` // of all
+	Latency   Latency `json:"latency_ms"` // of all that were answered
 }
 
 // Bytes are those of requests and replies, with their heads.
@@ -71,8 +71,8 @@ func (d *driver) result(o Options, took time.Duration) Result {
 	}
 	for i, a := range actions {
 		s := &t.actions[i]
-		if n := s.times.count(); n > 0 {
-			r.Actions[a.name] = Action{s.done.Load(), s.failed.Load(), perSecond(s.done.Load(), took), s.times.latency()}
+		if done, failed := s.done.Load(), s.failed.Load(); done+failed > 0 {
+			r.Actions[a.name] = Action{done, failed, perSecond(done, took), s.times.latency()}
 		}
 	}
 	ends := &t.orders.ends

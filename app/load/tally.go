@@ -93,11 +93,14 @@ func (t *tally) afterWarmup() *tally {
 	return fresh
 }
 
-// count adds an answer to the action at i.
+// count adds an answer to the action at i. Where there was none it has no time: how soon a
+// connection is refused says nothing of the market.
 func (t *tally) count(i int, r reply, err error, took time.Duration) {
 	s := &t.actions[i]
-	s.times.add(took)
-	t.times.add(took)
+	if err == nil {
+		s.times.add(took)
+		t.times.add(took)
+	}
 	if err == nil && r.status == actions[i].want {
 		s.done.Add(1)
 		return
