@@ -43,6 +43,34 @@ func TestOneLinePerRequest(t *testing.T) {
 	}
 }
 
+// An answer that was cut off counts with the status that was sent, and as a failure where
+// none was.
+func TestAnAnswerThatIsCutOff(t *testing.T) {
+	for sent, want := range map[string]string{"": "500", "a part": "200"} {
+		var out bytes.Buffer
+		m := NewMetrics()
+		h := Requests(slog.New(slog.NewTextHandler(&out, nil)), m)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if sent != "" {
+				_, _ = w.Write([]byte(sent))
+			}
+			panic(http.ErrAbortHandler)
+		}))
+		func() {
+			defer func() {
+				if p := recover(); p != http.ErrAbortHandler {
+					t.Errorf("sent %q: the panic became %v", sent, p)
+				}
+			}()
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/statement", nil))
+		}()
+		rec := httptest.NewRecorder()
+		m.Private(nil).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+		if !strings.Contains(rec.Body.String(), `jishi_http_requests_total{route="other",status="`+want+`"} 1`) || !strings.Contains(out.String(), "status="+want) {
+			t.Errorf("sent %q: want status %s in\n%s", sent, want, &out)
+		}
+	}
+}
+
 // A reading that fails is left out; the others are there.
 func TestReadings(t *testing.T) {
 	m := NewMetrics()

@@ -51,9 +51,16 @@ func Requests(log *slog.Logger, m *Metrics) func(http.Handler) http.Handler {
 			l := &line{}
 			rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 			ctx := context.WithValue(r.Context(), lineKey{}, l)
-			// Also when an answer is cut off by a panic.
-			defer func() { m.request(ctx, log, r.Method, l, rec, time.Since(start)) }()
+			cut := true
+			// Also when an answer is cut off by a panic. One of which nothing was sent never was.
+			defer func() {
+				if cut && !rec.sent {
+					rec.status = http.StatusInternalServerError
+				}
+				m.request(ctx, log, r.Method, l, rec, time.Since(start))
+			}()
 			next.ServeHTTP(rec, r.WithContext(ctx))
+			cut = false
 		})
 	}
 }
