@@ -268,7 +268,7 @@ func (s *Service) readPayment(ctx context.Context, q *bun.SelectQuery) (paymentR
 	if err != nil || !row.overdue(s.now()) {
 		return row, shares, err
 	}
-	if err := s.expire(ctx, row.ID); err != nil {
+	if _, err := s.expire(ctx, row.ID); err != nil {
 		return paymentRow{}, nil, err
 	}
 	row, shares, err = s.payment(ctx, s.db.NewSelect, row.ID)

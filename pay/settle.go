@@ -158,7 +158,8 @@ const expireJob = "pay.expire"
 // expireLater comes back where the clock has stepped back since its job fell due, so that the
 // payment has time left.
 func (s *Service) expireLater(ctx context.Context, j job.Job) error {
-	if err := s.expire(ctx, PaymentID(j.Key)); err != nil {
+	ended, err := s.expire(ctx, PaymentID(j.Key))
+	if err != nil || ended {
 		return err
 	}
 	row, _, err := s.payment(ctx, s.db.NewSelect, PaymentID(j.Key))
@@ -170,9 +171,9 @@ func (s *Service) expireLater(ctx context.Context, j job.Job) error {
 
 // expire closes a payment whose time is over, if nothing else has come of it, and tells
 // its merchant. Whoever reads such a payment does it as well as the job.
-func (s *Service) expire(ctx context.Context, payment PaymentID) error {
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		ended, err := s.end(ctx, tx, payment, func(q *bun.UpdateQuery) *bun.UpdateQuery {
+func (s *Service) expire(ctx context.Context, payment PaymentID) (ended bool, err error) {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		ended, err = s.end(ctx, tx, payment, func(q *bun.UpdateQuery) *bun.UpdateQuery {
 			return q.Where("expires_at <= ?", database.At(s.now()))
 		})
 		if err != nil || !ended {
@@ -182,8 +183,8 @@ func (s *Service) expire(ctx context.Context, payment PaymentID) error {
 	})
 	crash.Point("pay.expired")
 	if err != nil {
-		return fmt.Errorf("end payment %s at its deadline: %w", payment, err)
+		return false, fmt.Errorf("end payment %s at its deadline: %w", payment, err)
 	}
 	s.jobs.Wake()
-	return nil
+	return ended, nil
 }

@@ -22,16 +22,12 @@ func (s *Store) Delete(ctx context.Context, user, id string) error {
 
 // DeleteBySID ends the sessions that belong to one at the identity provider.
 func (s *Store) DeleteBySID(ctx context.Context, sid string) error {
-	if sid == "" { // would end all that have none
-		return nil
-	}
-	_, err := s.delete(ctx, func(q *bun.DeleteQuery) *bun.DeleteQuery { return q.Where("sid = ?", sid) })
-	return err
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.DeleteBySIDIn(ctx, tx, sid) })
 }
 
 // DeleteBySIDIn is [Store.DeleteBySID] inside the caller's transaction.
 func (s *Store) DeleteBySIDIn(ctx context.Context, tx bun.Tx, sid string) error {
-	if sid == "" {
+	if sid == "" { // would end all that have none
 		return nil
 	}
 	if _, err := tx.NewDelete().Model((*row)(nil)).Where("sid = ?", sid).Exec(ctx); err != nil {
