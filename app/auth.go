@@ -39,9 +39,6 @@ func (m *Market) clients() []auth.Client {
 	}
 }
 
-// signingKeys is what auth's keys are sealed for.
-const signingKeys = "signing keys"
-
 // authService is the rules of auth over its migrated database.
 func (m *Market) authService(ctx context.Context) (*auth.Service, error) {
 	c, err := m.authConfig(ctx)
@@ -62,7 +59,7 @@ func (m *Market) authConfig(ctx context.Context) (auth.Config, error) {
 		DB:       db,
 		Sessions: session.New(db, session.Config{}),
 		Jobs:     m.queue("auth", db, time.Now),
-		Sealer:   web.NewSealer(m.secrets.Key(signingKeys)),
+		Sealer:   web.NewSealer(m.secrets.Key("signing keys")),
 		Issuer:   m.issuer(),
 		Clients:  m.clients(),
 		Region:   m.conf.PhoneRegion,
@@ -85,7 +82,7 @@ func (m *Market) mountAuth(ctx context.Context) error {
 	mux.HandleFunc("/", web.NotFound)
 	m.mux.Handle("/auth/", mux)
 
-	m.keepResealed("auth", signingKeys, func(ctx context.Context, newest *web.Sealer) (int, error) { return s.Reseal(ctx, newest) })
+	m.keepResealed("auth", s.Reseal)
 	m.work = append(m.work, func(ctx context.Context) error { return s.Run(ctx, m.log) })
 	return nil
 }

@@ -16,9 +16,6 @@ import (
 	"jishi/pay/webhook"
 )
 
-// merchantSecrets is what the secrets of merchants' webhooks are sealed for.
-const merchantSecrets = "webhooks"
-
 // payService is the rules of pay over its migrated database.
 func (m *Market) payService(ctx context.Context) (*pay.Service, *database.DB, error) {
 	db, err := m.open(ctx, "pay", session.Migrate, pay.Migrate)
@@ -43,7 +40,7 @@ func (m *Market) payService(ctx context.Context) (*pay.Service, *database.DB, er
 		Fee:      pay.Fee(m.conf.Fee),
 		Webhooks: pay.Webhooks{
 			Sender: webhook.New(outward{hook, way{m}, webhook.Transport(m.conf.WebhookNetworks())}, m.now),
-			Sealer: web.NewSealer(m.secrets.Key(merchantSecrets)),
+			Sealer: web.NewSealer(m.secrets.Key("webhooks")),
 			Own:    []pay.OwnWebhook{{Merchant: "shop", URL: hook, Secrets: webhookSecrets(m.secrets)}},
 			Plain:  len(m.conf.WebhookAllow) > 0,
 		},
@@ -74,7 +71,7 @@ func (m *Market) mountPay(ctx context.Context) error {
 	mux.HandleFunc("/", web.NotFound)
 	m.mux.Handle("/pay/", guard.Load(mux))
 	m.keepSealed("pay", db)
-	m.keepResealed("pay", merchantSecrets, func(ctx context.Context, newest *web.Sealer) (int, error) { return s.Reseal(ctx, newest) })
+	m.keepResealed("pay", s.Reseal)
 	m.work = append(m.work, func(ctx context.Context) error { return s.Run(ctx, m.log) })
 	return nil
 }

@@ -47,9 +47,7 @@ func (m *Market) keepSealed(module string, db *database.DB) {
 // elsewhere, it shows later whether the end of the chain was cut off.
 func (m *Market) seal(ctx context.Context, module string, db *database.DB) error {
 	chain := m.chain(module, db)
-	tick := time.NewTicker(sealEvery)
-	defer tick.Stop()
-	for {
+	return every(ctx, sealEvery, func() {
 		s, err := chain.Seal(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -58,6 +56,15 @@ func (m *Market) seal(ctx context.Context, module string, db *database.DB) error
 		case s.Seals > 0:
 			m.log.Info("sealed", slog.String("module", module), slog.Int64("transfers", s.Transfers), slog.String("head", module+"="+s.Head.String()))
 		}
+	})
+}
+
+// every does something now, and again each time that d has passed, until ctx ends.
+func every(ctx context.Context, d time.Duration, do func()) error {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		do()
 		select {
 		case <-ctx.Done():
 			return nil

@@ -56,34 +56,23 @@ func loadSecrets(path string) (web.Secrets, error) {
 // a replica that had the older one first stored it last.
 const resealEvery = 10 * time.Minute
 
-// resealing brings a module's stored values under the newest secret and tells how many it
-// changed; newest has that one alone.
-type resealing func(ctx context.Context, newest *web.Sealer) (int, error)
-
-// keepResealed does so as background work, so that an older secret can be taken away.
-// Any number of replicas may do it.
-func (m *Market) keepResealed(module, purpose string, reseal resealing) {
+// keepResealed brings what a module has stored under the newest secret, as background work, so
+// that an older one can be taken away; reseal tells how many values it changed. Any number of
+// replicas may do it.
+func (m *Market) keepResealed(module string, reseal func(context.Context) (int, error)) {
 	if len(m.secrets) == 1 {
 		return
 	}
-	newest := web.NewSealer(m.secrets.Key(purpose)[:1])
 	m.work = append(m.work, func(ctx context.Context) error {
-		tick := time.NewTicker(resealEvery)
-		defer tick.Stop()
-		for {
-			n, err := reseal(ctx, newest)
+		return every(ctx, resealEvery, func() {
+			n, err := reseal(ctx)
 			if n > 0 {
 				m.log.Info("resealed under the newest secret", slog.String("module", module), slog.Int("values", n))
 			}
 			if err != nil && ctx.Err() == nil {
 				m.log.Error("what an older secret sealed can't be resealed", slog.String("module", module), slog.Any("err", err))
 			}
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			}
-		}
+		})
 	})
 }
 

@@ -34,6 +34,7 @@ func Migrate(ctx context.Context, db *database.DB) error {
 type Sealer interface {
 	Seal(purpose string, plain []byte) string
 	Open(purpose, sealed string) ([]byte, error)
+	Reseal(purpose, sealed string) (fresh string, err error) // "" where the newest secret has sealed it
 }
 
 // Limits are how often something may fail, or be done, in Window (0 is that of

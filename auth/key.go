@@ -183,9 +183,8 @@ func (k *keyRing) rotate(ctx context.Context) error {
 }
 
 // Reseal brings the signing keys that only an older secret opens under the newest one, so
-// that the older one can go; newest has that one alone. It tells how many it changed, and
-// goes on after one that can't be opened, which may be one that nothing needs any more.
-func (s *Service) Reseal(ctx context.Context, newest Sealer) (int, error) {
+// that the older one can go. It tells how many it changed, and goes on after one that can't be opened, which may be one that nothing needs any more.
+func (s *Service) Reseal(ctx context.Context) (int, error) {
 	var rows []keyRow
 	if err := s.db.NewSelect().Model(&rows).Order("epoch").Scan(ctx); err != nil {
 		return 0, fmt.Errorf("read signing keys: %w", err)
@@ -193,7 +192,7 @@ func (s *Service) Reseal(ctx context.Context, newest Sealer) (int, error) {
 	n := 0
 	var errs []error
 	for _, row := range rows {
-		won, err := s.keys.reseal(ctx, newest, row)
+		won, err := s.keys.reseal(ctx, row)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("reseal signing key %s: %w", row.ID, err))
 		}
@@ -205,16 +204,11 @@ func (s *Service) Reseal(ctx context.Context, newest Sealer) (int, error) {
 }
 
 // reseal replaces what was read, and only that: another replica may be at it too.
-func (k *keyRing) reseal(ctx context.Context, newest Sealer, row keyRow) (bool, error) {
-	purpose := keyPurpose(row.ID)
-	if _, err := newest.Open(purpose, row.Private); err == nil {
-		return false, nil
-	}
-	der, err := k.sealer.Open(purpose, row.Private)
-	if err != nil {
+func (k *keyRing) reseal(ctx context.Context, row keyRow) (won bool, err error) {
+	fresh, err := k.sealer.Reseal(keyPurpose(row.ID), row.Private)
+	if err != nil || fresh == "" {
 		return false, err
 	}
-	fresh, won := newest.Seal(purpose, der), false
 	err = k.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var err error
 		won, err = database.Changed(tx.NewUpdate().Model((*keyRow)(nil)).

@@ -128,7 +128,7 @@ func TestKeysOutliveTheSecretBefore(t *testing.T) {
 		if err := before.keys.rotate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := before.Reseal(t.Context(), web.NewSealer([][]byte{old})); n != 0 || err != nil {
+		if n, err := before.Reseal(t.Context()); n != 0 || err != nil {
 			t.Errorf("without a new secret: %d keys, %v", n, err)
 		}
 
@@ -136,7 +136,7 @@ func TestKeysOutliveTheSecretBefore(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				n, err := with(young, old).Reseal(t.Context(), web.NewSealer([][]byte{young}))
+				n, err := with(young, old).Reseal(t.Context())
 				if err != nil {
 					t.Error(err)
 				}
@@ -173,7 +173,8 @@ func TestAKeyThatCannotBeOpenedKeepsNoOther(t *testing.T) {
 		if err := lost.keys.add(t.Context(), 0, s.now()); err != nil {
 			t.Fatal(err)
 		}
-		n, err := s.Reseal(t.Context(), web.NewSealer([][]byte{bytes.Repeat([]byte{2}, 32)}))
+		young := service(t, s.db, func(c *Config) { c.Sealer = web.NewSealer([][]byte{bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{7}, 32)}) })
+		n, err := young.Reseal(t.Context())
 		if n != 1 || err == nil {
 			t.Errorf("%d keys were resealed, %v; want 1, and that the other can't be opened", n, err)
 		}

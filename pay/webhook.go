@@ -58,6 +58,7 @@ type OwnWebhook struct {
 type Sealer interface {
 	Seal(purpose string, plain []byte) string
 	Open(purpose, sealed string) ([]byte, error)
+	Reseal(purpose, sealed string) (fresh string, err error) // "" where the newest secret has sealed it
 }
 
 type webhookRow struct {
@@ -236,9 +237,8 @@ func (s *Service) signers(r webhookRow) ([][]byte, error) {
 }
 
 // Reseal brings the secrets of webhooks that only an older secret of the market opens under
-// the newest one, so that the older one can go; newest has that one alone. It tells how
-// many it changed, and goes on after one that can't be opened.
-func (s *Service) Reseal(ctx context.Context, newest Sealer) (int, error) {
+// the newest one, so that the older one can go. It tells how many it changed, and goes on after one that can't be opened.
+func (s *Service) Reseal(ctx context.Context) (int, error) {
 	var rows []webhookRow // a few a merchant
 	if err := s.db.NewSelect().Model(&rows).Order("id").Scan(ctx); err != nil {
 		return 0, fmt.Errorf("read webhooks: %w", err)
@@ -251,7 +251,7 @@ func (s *Service) Reseal(ctx context.Context, newest Sealer) (int, error) {
 			sealed["previous"] = row.Previous
 		}
 		for column, text := range sealed {
-			won, err := s.reseal(ctx, newest, row.ID, column, text)
+			won, err := s.reseal(ctx, row.ID, column, text)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("reseal the %s of webhook %s: %w", column, row.ID, err))
 			}
@@ -265,16 +265,11 @@ func (s *Service) Reseal(ctx context.Context, newest Sealer) (int, error) {
 
 // reseal replaces what was read, and only that: who gives the webhook a new secret at the
 // same time, or another replica that reseals it, was first.
-func (s *Service) reseal(ctx context.Context, newest Sealer, webhook WebhookID, column, sealed string) (bool, error) {
-	purpose := webhookPurpose(webhook)
-	if _, err := newest.Open(purpose, sealed); err == nil {
-		return false, nil
-	}
-	plain, err := s.webhooks.Sealer.Open(purpose, sealed)
-	if err != nil {
+func (s *Service) reseal(ctx context.Context, webhook WebhookID, column, sealed string) (won bool, err error) {
+	fresh, err := s.webhooks.Sealer.Reseal(webhookPurpose(webhook), sealed)
+	if err != nil || fresh == "" {
 		return false, err
 	}
-	fresh, won := newest.Seal(purpose, plain), false
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		var err error
 		won, err = database.Changed(tx.NewUpdate().Model((*webhookRow)(nil)).

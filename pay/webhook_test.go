@@ -326,7 +326,7 @@ func TestWebhooksOutliveTheSecretBefore(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				n, err := b.under(young, old).Reseal(t.Context(), sealerOf(young))
+				n, err := b.under(young, old).Reseal(t.Context())
 				if err != nil {
 					t.Error(err)
 				}
@@ -358,15 +358,15 @@ func TestWebhooksOutliveTheSecretBefore(t *testing.T) {
 	})
 }
 
-// tardy is a sealer that has something happen before what it seals is stored.
+// tardy is a sealer that has something happen before what it seals anew is stored.
 type tardy struct {
 	*web.Sealer
 	first func()
 }
 
-func (s tardy) Seal(purpose string, plain []byte) string {
+func (s tardy) Reseal(purpose, sealed string) (string, error) {
 	s.first()
-	return s.Sealer.Seal(purpose, plain)
+	return s.Sealer.Reseal(purpose, sealed)
 }
 
 // A webhook that gets a new secret while the one it had is resealed keeps the new one.
@@ -382,13 +382,15 @@ func TestResealingNeverBringsASecretBack(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		if n, err := b.under(young, old).Reseal(t.Context(), tardy{sealerOf(young), first}); n != 0 || err != nil {
+		c := b.config
+		c.Webhooks.Sealer = tardy{sealerOf(young, old), first}
+		if n, err := pay.New(c).Reseal(t.Context()); n != 0 || err != nil {
 			t.Errorf("%d secrets were resealed, %v", n, err)
 		}
 		if now := b.under(young, old).own(t, "key"); now.Secret != rotated.Secret {
 			t.Errorf("its secret is %s, want %s", now.Secret, rotated.Secret)
 		}
-		if n, err := b.under(young, old).Reseal(t.Context(), sealerOf(young)); n != 1 || err != nil {
+		if n, err := b.under(young, old).Reseal(t.Context()); n != 1 || err != nil {
 			t.Errorf("%d secrets were resealed the next time, %v; want the one before", n, err)
 		}
 	})

@@ -66,14 +66,30 @@ func (s *Sealer) Seal(purpose string, plain []byte) string {
 // Open reads what Seal gave, with the newest or an older key. A value that was
 // forged, cut or made for another purpose is an error.
 func (s *Sealer) Open(purpose, sealed string) ([]byte, error) {
+	plain, _, err := s.open(purpose, sealed)
+	return plain, err
+}
+
+// Reseal gives what Seal gave with an older key as the newest one seals it, so that the older
+// one can go; "" where it is the newest's already.
+func (s *Sealer) Reseal(purpose, sealed string) (fresh string, err error) {
+	plain, key, err := s.open(purpose, sealed)
+	if err != nil || key == 0 {
+		return "", err
+	}
+	return s.Seal(purpose, plain), nil
+}
+
+// open tells which key did it.
+func (s *Sealer) open(purpose, sealed string) (plain []byte, key int, err error) {
 	b, err := base64.RawURLEncoding.DecodeString(sealed)
 	if err != nil {
-		return nil, fmt.Errorf("decode a sealed value: %w", err)
+		return nil, 0, fmt.Errorf("decode a sealed value: %w", err)
 	}
-	for _, aead := range s.aeads {
+	for i, aead := range s.aeads {
 		if plain, err := aead.Open(nil, nil, b, []byte(purpose)); err == nil {
-			return plain, nil
+			return plain, i, nil
 		}
 	}
-	return nil, errSeal
+	return nil, 0, errSeal
 }
