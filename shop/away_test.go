@@ -72,7 +72,7 @@ var changing = map[string]func(t *testing.T, m *market) func(m *market) error{
 	"change product": func(t *testing.T, m *market) func(*market) error {
 		p, price := m.product(5), "13.00"
 		return func(m *market) error {
-			return second(m.ChangeProduct(t.Context(), ann.ID, p.ID, ProductChange{Price: &price}))
+			return second(m.ChangeProduct(t.Context(), ann.ID, p.ID, ProductChange{Price: &price}, ""))
 		}
 	},
 }

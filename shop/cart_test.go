@@ -93,7 +93,7 @@ func TestCheckout(t *testing.T) {
 			t.Fatalf("a cart that changed: %v", err)
 		}
 		price := "4.00"
-		if _, err := m.ChangeProduct(ctx, cara.ID, q.ID, ProductChange{Price: &price}); err != nil {
+		if _, err := m.ChangeProduct(ctx, cara.ID, q.ID, ProductChange{Price: &price}, ""); err != nil {
 			t.Fatal(err)
 		}
 		stale := m.seenCart(bob)
@@ -171,7 +171,7 @@ func (m *market) cartOf(who authclient.UserID) Cart {
 
 func (m *market) reprice(p Product, price string) Product {
 	m.t.Helper()
-	p, err := m.ChangeProduct(context.Background(), p.Seller, p.ID, ProductChange{Price: &price})
+	p, err := m.ChangeProduct(context.Background(), p.Seller, p.ID, ProductChange{Price: &price}, "")
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func (m *market) reprice(p Product, price string) Product {
 
 func (m *market) restock(p Product, n int64) {
 	m.t.Helper()
-	if _, err := m.ChangeProduct(context.Background(), p.Seller, p.ID, ProductChange{Stock: &n}); err != nil {
+	if _, err := m.ChangeProduct(context.Background(), p.Seller, p.ID, ProductChange{Stock: &n}, ""); err != nil {
 		m.t.Fatal(err)
 	}
 }

@@ -389,7 +389,7 @@ func TestPriceChanged(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
 		p := m.product(5)
 		price := "15.00"
-		if _, err := m.ChangeProduct(t.Context(), ann.ID, p.ID, ProductChange{Price: &price}); err != nil {
+		if _, err := m.ChangeProduct(t.Context(), ann.ID, p.ID, ProductChange{Price: &price}, ""); err != nil {
 			t.Fatal(err)
 		}
 		o, err := m.PlaceOrder(t.Context(), bob, items(p, 1), token())

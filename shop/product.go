@@ -127,16 +127,14 @@ type ProductChange struct {
 }
 
 // ChangeProduct changes a product of the seller's. Orders keep what they were placed
-// with. Without StockSeen, Stock is what can be bought then, whatever was sold meanwhile.
-func (s *Service) ChangeProduct(ctx context.Context, seller authclient.UserID, pid ProductID, in ProductChange) (Product, error) {
+// with. Without StockSeen, Stock is what can be bought then, whatever was sold meanwhile. The
+// same use of a key changes it once; key may be empty.
+func (s *Service) ChangeProduct(ctx context.Context, seller authclient.UserID, pid ProductID, in ProductChange, key string) (Product, error) {
 	p, err := s.OwnProduct(ctx, seller, pid)
 	if err != nil {
 		return Product{}, err
 	}
 	version, stock, image := p.Version, p.Stock, p.Image
-	if in.Version != 0 && in.Version != version {
-		return Product{}, shopclient.ErrStale
-	}
 	var errs []error
 	if in.Title != nil {
 		errs = append(errs, p.setTitle(*in.Title))
@@ -160,7 +158,18 @@ func (s *Service) ChangeProduct(ctx context.Context, seller authclient.UserID, p
 	if err := errors.Join(errs...); err != nil {
 		return Product{}, err
 	}
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	asked := in
+	if in.Image != nil && picture.Valid(*in.Image) {
+		asked.Image = nil // a form that is sent twice stores its picture under two names
+	}
+	u := use("product.change", seller, key, struct {
+		Product ProductID
+		Change  ProductChange
+	}{pid, asked})
+	_, err = s.db.InTxOnce(ctx, u, string(pid), func(ctx context.Context, tx bun.Tx) error {
+		if in.Version != 0 && in.Version != version {
+			return shopclient.ErrStale
+		}
 		won, err := database.Changed(tx.NewUpdate().Model(&p).
 			Column("title", "description", "image", "price", "currency").
 			Set("version = version + 1").
@@ -193,17 +202,21 @@ func (s *Service) ChangeProduct(ctx context.Context, seller authclient.UserID, p
 	return p, database.Afterwards(err)
 }
 
-// TakeDown ends the sale of a product. Orders that were placed go on.
+// TakeDown ends the sale of a product; twice is once. Orders that were placed go on.
 func (s *Service) TakeDown(ctx context.Context, seller authclient.UserID, pid ProductID) error {
-	if _, err := s.OwnProduct(ctx, seller, pid); err != nil {
+	p, err := s.Product(ctx, pid)
+	if err != nil {
 		return err
+	}
+	if p.Seller != seller {
+		return shopclient.ErrNotSeller
 	}
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		_, err := tx.NewUpdate().Model((*Product)(nil)).
 			Set("state = ?", Down).
 			Set("version = version + 1").
 			Where("id = ?", pid).
-			Where("state = ?", Listed). // twice is once
+			Where("state = ?", Listed).
 			Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("take down product %s: %w", pid, err)

@@ -48,7 +48,7 @@ func (w *world) sells(verbs map[string]func(*rapid.T)) {
 		p := w.product(rt)
 		seller, price := one(rt, p.seller), price(rt)
 		text := decimal(price)
-		_, err := w.ChangeProduct(w.ctx, seller, p.id, ProductChange{Price: &text})
+		_, err := w.ChangeProduct(w.ctx, seller, p.id, ProductChange{Price: &text}, "")
 		w.same(rt, "reprice", err, w.m.reprice(seller, p, price))
 	}
 	verbs["restock"] = func(rt *rapid.T) {
@@ -59,7 +59,7 @@ func (w *world) sells(verbs map[string]func(*rapid.T)) {
 			seen += rapid.Int64Range(0, 10).Draw(rt, "sold since")
 			change.StockSeen = &seen
 		}
-		_, err := w.ChangeProduct(w.ctx, seller, p.id, change)
+		_, err := w.ChangeProduct(w.ctx, seller, p.id, change, "")
 		w.same(rt, "restock", err, w.m.restock(seller, p, seen, n))
 	}
 	verbs["take down"] = func(rt *rapid.T) {

@@ -56,7 +56,7 @@ func TestUnusedUploadsAreDeleted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.ChangeProduct(ctx, ann.ID, p.ID, ProductChange{Image: &second}); err != nil {
+		if _, err := m.ChangeProduct(ctx, ann.ID, p.ID, ProductChange{Image: &second}, ""); err != nil {
 			t.Fatal(err)
 		}
 		m.forward(unusedLife - time.Minute)

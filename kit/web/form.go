@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"jishi/kit/database"
 	"jishi/kit/fault"
 )
 
@@ -68,4 +69,23 @@ func TokenOf(form url.Values) (string, error) {
 		return "", ErrToken
 	}
 	return token, nil
+}
+
+// TokenAgain is the token of a form that is shown again since err refused it: the same, as
+// what was asked for may have been done all the same. Where it stands for something else
+// already, the form gets a new one.
+func TokenAgain(token string, err error) string {
+	if errors.Is(err, database.ErrMismatch) {
+		return FormToken()
+	}
+	return token
+}
+
+// Again is the end of a page that showed a form again after err. Where it couldn't be shown,
+// err is told: it says what became of the form.
+func Again(err, shown error) error {
+	if shown != nil {
+		return err
+	}
+	return nil
 }

@@ -23,6 +23,9 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ops.Route(r.Context(), r.Pattern)
 	}
 	err := p(w, r)
+	if r.MultipartForm != nil { // net/http would, if nobody before us had made a copy of r
+		_ = r.MultipartForm.RemoveAll()
+	}
 	if err == nil {
 		return
 	}

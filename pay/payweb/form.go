@@ -2,6 +2,7 @@ package payweb
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -9,6 +10,7 @@ import (
 	"jishi/kit/fault"
 	"jishi/kit/locale"
 	"jishi/kit/money"
+	"jishi/kit/ops"
 	"jishi/kit/web"
 )
 
@@ -51,10 +53,12 @@ type complaints struct {
 // complaintsOf reads err for a form that is shown again, under the token that it gives.
 // False means that err isn't about the form.
 func complaintsOf(ctx context.Context, err error, token string) (complaints, string, bool) {
-	c := complaints{fields: map[string]string{}}
+	c, token := complaints{fields: map[string]string{}}, web.TokenAgain(token, err)
 	for _, f := range fault.All(err) {
 		switch f.Kind {
 		case fault.Invalid, fault.Conflict, fault.Forbidden:
+		case fault.Busy, fault.Unknown: // it is to be sent again
+			ops.Note(ctx, slog.String("err", err.Error()))
 		default:
 			return complaints{}, "", false
 		}
@@ -63,9 +67,7 @@ func complaintsOf(ctx context.Context, err error, token string) (complaints, str
 		}
 		switch {
 		case f.Is(database.ErrMismatch):
-			// The form was sent before with other content: a new token makes it a new wish,
-			// if the reader confirms that it is one.
-			token = web.FormToken()
+			// A new token makes it a new wish, if the reader confirms that it is one.
 			c.other = append(c.other, locale.T(ctx, "pay.form.again"))
 		case f.Field != "":
 			c.fields[f.Field] = locale.Fault(ctx, f)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"jishi/auth/authclient"
+	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/job"
 	"jishi/kit/locale"
@@ -39,6 +40,7 @@ func userOf(ctx context.Context) authclient.UserID {
 type site struct {
 	*pay.Service
 	handler http.Handler
+	db      *database.DB
 	now     time.Time
 	cookies []*http.Cookie // of the last answer
 }
@@ -48,6 +50,7 @@ func newSite(t *testing.T, provider pay.Provider) *site {
 	s := &site{now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return s.now }
 	db := dbtest.Open(t, dbtest.SQLite(t), pay.Migrate)
+	s.db = db
 	s.Service = pay.New(pay.Config{
 		DB: db, Ledger: ledger.New(db, now), Jobs: job.New(db, now), Now: now, Currency: money.CNY, Provider: provider,
 		BaseURL: "http://pay.test", Returns: map[string]string{"shop": "http://shop.test/orders/{order}/return"},
@@ -259,6 +262,39 @@ func TestAWalletIsCreatedAndToppedUp(t *testing.T) {
 	p = s.do(t, alice, "POST", "/pay/topup", form)
 	if p.status != 422 || p.form(t, "/pay/topup").Get(web.TokenField) == form.Get(web.TokenField) || s.purse(t).Total.Minor != 2000 {
 		t.Errorf("%d: %s", p.status, text(p.doc))
+	}
+}
+
+// While nothing can be written a form comes back as it was sent, and once there is room it
+// tops up once.
+func TestATopUpOutlivesAFullDisk(t *testing.T) {
+	s := newSite(t, pay.Sandbox{})
+	form := s.get(t, "/pay/").form(t, "/pay/wallets")
+	form.Set("name", "Groceries")
+	s.do(t, alice, "POST", "/pay/wallets", form)
+	dbtest.LimitPages(t, s.db, 0)
+	var p page
+	for i := 0; p.status != http.StatusServiceUnavailable; i++ { // until there is no room beside other rows
+		if i == 300 {
+			t.Fatal("the disk is never full")
+		}
+		form = s.get(t, "/pay/topup").form(t, "/pay/topup")
+		form.Set("amount", "7.50")
+		p = s.do(t, alice, "POST", "/pay/topup", form)
+	}
+	again := p.form(t, "/pay/topup")
+	if again.Get("amount") != "7.50" || again.Get(web.TokenField) != form.Get(web.TokenField) || !strings.Contains(p.one(t, "div.alert"), "no room left") {
+		t.Errorf("the form came back as %v: %s", again, text(p.doc))
+	}
+	had := s.purse(t).Total.Minor
+	dbtest.LimitPages(t, s.db, -1)
+	for range 2 {
+		if p = s.do(t, alice, "POST", "/pay/topup", again); p.status != http.StatusSeeOther {
+			t.Fatalf("%d: %s", p.status, text(p.doc))
+		}
+	}
+	if has := s.purse(t).Total.Minor; has != had+750 {
+		t.Errorf("%d after %d", has, had)
 	}
 }
 

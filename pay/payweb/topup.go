@@ -71,9 +71,9 @@ func (p *pages) topUp(w http.ResponseWriter, r *http.Request) error {
 		t, err = p.pay.TopUp(ctx, p.user(ctx), pay.NewTopUp{Wallet: pay.WalletID(f.Get("wallet")), Amount: amount}, f.token)
 	}
 	if c, token, ok := complaintsOf(ctx, err, f.token); err != nil && ok {
-		return p.showTopUp(w, r, c.status, topUpView{
+		return web.Again(err, p.showTopUp(w, r, c.status, topUpView{
 			Token: token, Return: web.LocalPath(f.Get("return"), ""), Wallet: f.Get("wallet"), Amount: f.Get("amount"), Errors: c,
-		})
+		}))
 	}
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"jishi/kit/database"
 	"jishi/kit/locale"
@@ -81,9 +82,9 @@ func (p *pages) createWallet(w http.ResponseWriter, r *http.Request) error {
 	}
 	back := web.LocalPath(f.Get("return"), home)
 	if c, token, ok := complaintsOf(ctx, err, f.token); err != nil && ok {
-		return p.showWallets(w, r, c.status, newWalletView{
+		return web.Again(err, p.showWallets(w, r, c.status, newWalletView{
 			Token: token, Return: back, Name: f.Get("name"), Amount: f.Get("amount"), Errors: c,
-		})
+		}))
 	}
 	if err != nil {
 		return err
@@ -193,9 +194,9 @@ func (p *pages) rename(w http.ResponseWriter, r *http.Request) error {
 	name := f.Get("name")
 	_, err = p.pay.ChangeWallet(ctx, p.user(ctx), id, pay.WalletChange{Name: &name})
 	if c, token, ok := complaintsOf(ctx, err, f.token); err != nil && ok {
-		return p.showWallet(w, r, c.status, &renameView{
-			Token: token, Action: walletURL(id) + "/name", Name: name, Error: c.fields["name"],
-		})
+		return web.Again(err, p.showWallet(w, r, c.status, &renameView{
+			Token: token, Action: walletURL(id) + "/name", Name: name, Error: strings.Join(append(c.other, c.fields["name"]), " "),
+		}))
 	}
 	if err != nil {
 		return err

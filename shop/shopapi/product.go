@@ -37,6 +37,7 @@ type newProduct struct {
 type productChange struct {
 	ID      string `path:"id" maxLength:"64"`
 	IfMatch string `header:"If-Match" doc:"the ETag of the product as it was read; a newer one is 412"`
+	web.IdempotencyKey
 	Body    shopclient.ProductChange
 }
 
@@ -142,7 +143,7 @@ func (a *api) changeProduct(ctx context.Context, in *productChange) (*productRep
 		}
 		c.Price = &price
 	}
-	p, err := a.shop.ChangeProduct(ctx, me.ID, shop.ProductID(in.ID), c)
+	p, err := a.shop.ChangeProduct(ctx, me.ID, shop.ProductID(in.ID), c, in.Key)
 	if err != nil {
 		return nil, err
 	}

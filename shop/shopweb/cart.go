@@ -93,7 +93,7 @@ func (p *pages) cartLineView(ctx context.Context, l shop.CartLine) cartLineView 
 }
 
 func (p *pages) cart(w http.ResponseWriter, r *http.Request) error {
-	return p.showCart(w, r, nil)
+	return p.showCart(w, r, http.StatusOK, nil, typed{})
 }
 
 // typed is a quantity as it was typed for a product in the cart.
@@ -102,21 +102,18 @@ type typed struct {
 	quantity string
 }
 
-// showCart shows the cart as it is now, with what was refused above it.
-func (p *pages) showCart(w http.ResponseWriter, r *http.Request, refused error) error {
-	return p.showCartWith(w, r, refused, typed{})
+// cartAgain shows the cart as it is now, with what was refused beside the field that it was
+// typed in, or above everything.
+func (p *pages) cartAgain(w http.ResponseWriter, r *http.Request, refused error, in typed) error {
+	status, ok := answerable(r.Context(), refused)
+	if !ok {
+		return refused
+	}
+	return web.Again(refused, p.showCart(w, r, status, refused, in))
 }
 
-// showCartWith shows the page, or for htmx the part that changed. What was refused
-// stands beside the field that it was typed in, if it was.
-func (p *pages) showCartWith(w http.ResponseWriter, r *http.Request, refused error, in typed) error {
-	status := http.StatusOK
-	if refused != nil {
-		var ok bool
-		if status, ok = answerable(refused); !ok {
-			return refused
-		}
-	}
+// showCart shows the page, or for htmx the part that changed.
+func (p *pages) showCart(w http.ResponseWriter, r *http.Request, status int, refused error, in typed) error {
 	v, err := p.cartView(r.Context())
 	if err != nil {
 		return err
@@ -155,7 +152,7 @@ func (p *pages) setQuantity(w http.ResponseWriter, r *http.Request) error {
 	in := typed{shop.ProductID(r.PathValue("id")), form.Get("quantity")}
 	r, err = p.setInCart(w, r, in.product, whole(in.quantity), p.glimpsed(form.Get("price")))
 	if err != nil {
-		return p.showCartWith(w, r, err, in)
+		return p.cartAgain(w, r, err, in)
 	}
 	return p.cartDone(w, r, nil)
 }
@@ -166,8 +163,11 @@ func (p *pages) remove(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *pages) cartDone(w http.ResponseWriter, r *http.Request, err error) error {
-	if err != nil || web.IsFragment(r) {
-		return p.showCart(w, r, err)
+	if err != nil {
+		return p.cartAgain(w, r, err, typed{})
+	}
+	if web.IsFragment(r) {
+		return database.Afterwards(p.showCart(w, r, http.StatusOK, nil, typed{}))
 	}
 	return web.SeeOther(w, r, "/cart")
 }
@@ -195,19 +195,19 @@ func (p *pages) checkout(w http.ResponseWriter, r *http.Request) error {
 	}
 	products, quantities, prices := form["product"], form["quantity"], form["price"]
 	if len(products) == 0 || len(products) != len(quantities) || len(products) != len(prices) {
-		return p.showCart(w, r, shopclient.ErrCartChanged)
+		return p.cartAgain(w, r, shopclient.ErrCartChanged, typed{})
 	}
 	in := shop.NewOrder{Cart: true}
 	for i := range products {
 		seen, err := p.seen(prices[i])
 		if err != nil {
-			return p.showCart(w, r, err)
+			return p.cartAgain(w, r, err, typed{})
 		}
 		in.Items = append(in.Items, shop.Item{Product: shop.ProductID(products[i]), Quantity: whole(quantities[i]), Seen: seen})
 	}
 	o, err := p.shop.PlaceOrder(ctx, p.user(ctx), in, token)
-	if o.ID == "" {
-		return p.showCart(w, r, err)
+	if o.ID == "" { // and what was to be ordered is in the cart still, so a new token does
+		return p.cartAgain(w, r, err, typed{})
 	}
 	if _, err := p.countCart(w, r); err != nil {
 		return database.Afterwards(err)

@@ -103,19 +103,19 @@ func (p *pages) createWallet(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	form := walletForm{Token: token, Name: in.Get("name"), Amount: in.Get("amount")}
-	_, err = p.wallets.CreateWallet(ctx, payclient.NewWallet{Name: form.Name, Amount: form.Amount}, token)
+	made, err := p.wallets.CreateWallet(ctx, payclient.NewWallet{Name: form.Name, Amount: form.Amount}, token)
 	if err != nil {
-		f := fault.Of(err)
-		switch f.Kind {
-		case fault.Invalid, fault.Conflict:
-		case fault.Busy, fault.Unknown:
-			ops.Note(ctx, slog.String("err", err.Error()))
-		default:
+		status, ok := answerable(ctx, err)
+		if !ok && fault.Of(err).Kind != fault.Forbidden { // which says that there are no top-ups
 			return err
 		}
-		form.Wrong = textsOf(ctx, err, "name", "amount")
-		return p.showHome(w, r, f.Kind.Status(), form)
+		form.Token, form.Wrong = web.TokenAgain(token, err), textsOf(ctx, err, "name", "amount")
+		return web.Again(err, p.showHome(w, r, status, form))
 	}
-	web.SetFlash(w, r, "shop.home.wallet.done")
+	done := "shop.home.wallet.done"
+	if made.Balance.Minor == 0 {
+		done = "shop.home.wallet.empty"
+	}
+	web.SetFlash(w, r, done)
 	return web.SeeOther(w, r, "/home")
 }

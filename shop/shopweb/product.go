@@ -101,6 +101,11 @@ func (f formView) on(path string) formView {
 	return f
 }
 
+// again is the form as it was sent, after a refusal.
+func (f *formView) again(sent url.Values, err error) {
+	f.Quantity, f.Token = sent.Get("quantity"), web.TokenAgain(sent.Get(web.TokenField), err)
+}
+
 // listView is a page of products.
 type listView struct {
 	Heading  string
@@ -176,28 +181,28 @@ func (p *pages) buy(w http.ResponseWriter, r *http.Request) error {
 		in := shop.NewOrder{Items: []shop.Item{{Product: pid, Quantity: whole(form.Get("quantity")), Seen: seen}}}
 		o, err = p.shop.PlaceOrder(ctx, p.user(ctx), in, token)
 	}
-	if status, ok := answerable(err); ok && o.ID == "" {
-		return p.askAgain(w, r, status, pid, form.Get("quantity"), err)
+	if status, ok := answerable(ctx, err); ok && o.ID == "" {
+		return web.Again(err, p.askAgain(w, r, status, pid, form, err))
 	}
 	return p.placed(w, r, o, err)
 }
 
-func (p *pages) askAgain(w http.ResponseWriter, r *http.Request, status int, pid shop.ProductID, quantity string, err error) error {
-	x, readErr := p.shop.Product(r.Context(), pid)
-	if readErr != nil {
-		return readErr
+func (p *pages) askAgain(w http.ResponseWriter, r *http.Request, status int, pid shop.ProductID, form url.Values, refused error) error {
+	x, err := p.shop.Product(r.Context(), pid)
+	if err != nil {
+		return err
 	}
 	v := p.viewOf(r.Context(), x)
-	problem := v.refuse(r.Context(), &v.Buy, quantity, err)
+	problem := v.refuse(r.Context(), &v.Buy, form, refused)
 	return web.Render(w, r, status, productPage(v, problem))
 }
 
 // refuse puts a refusal beside the quantity of one of the product's forms, or gives what
 // stands above everything.
-func (v *productView) refuse(ctx context.Context, form *formView, quantity string, err error) string {
+func (v *productView) refuse(ctx context.Context, form *formView, in url.Values, err error) string {
 	f := fault.Of(err)
 	text := locale.Fault(ctx, f)
-	form.Quantity = quantity
+	form.again(in, err)
 	if f.Field == "quantity" && !v.SoldOut && !v.Down { // there is a form for it to stand in
 		form.Error = text
 		return ""
@@ -226,19 +231,37 @@ func (p *pages) addToCart(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	n := whole(form.Get("quantity"))
+	back := web.LocalPath(form.Get("return"), "/products/"+url.PathEscape(string(pid)))
 	r, refused := p.putInCart(w, r, pid, n, p.glimpsed(form.Get("price")), token)
-	status, shown := answerable(refused)
-	if refused != nil && !shown {
-		return refused
+	if refused != nil {
+		return web.Again(refused, p.notAdded(w, r, pid, form, back, refused))
 	}
 	count, err := p.countCart(w, r)
 	if err != nil {
-		return err
+		return database.Afterwards(err)
 	}
-	back := web.LocalPath(form.Get("return"), "/products/"+url.PathEscape(string(pid)))
-	if refused == nil && !web.IsFragment(r) {
+	if !web.IsFragment(r) {
 		web.SetFlash(w, r, "shop.cart.added", "count", n)
 		return web.SeeOther(w, r, back)
+	}
+	x, err := p.shop.Product(ctx, pid)
+	if err != nil {
+		return database.Afterwards(err)
+	}
+	f := addForm(ctx, x).on(back)
+	f.Done = locale.T(ctx, "shop.cart.added", "count", n)
+	return web.Render(w, r, http.StatusOK, addedToCart(f, count))
+}
+
+// notAdded shows the form once more, on the product's page or where it stood.
+func (p *pages) notAdded(w http.ResponseWriter, r *http.Request, pid shop.ProductID, form url.Values, back string, refused error) error {
+	ctx := r.Context()
+	status, ok := answerable(ctx, refused)
+	if !ok {
+		return refused
+	}
+	if _, err := p.countCart(w, r); err != nil {
+		return err
 	}
 	x, err := p.shop.Product(ctx, pid)
 	if err != nil {
@@ -246,14 +269,11 @@ func (p *pages) addToCart(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !web.IsFragment(r) {
 		v := p.viewOf(ctx, x)
-		problem := v.refuse(ctx, &v.Add, form.Get("quantity"), refused)
+		problem := v.refuse(ctx, &v.Add, form, refused)
 		return web.Render(w, r, status, productPage(v, problem))
 	}
 	f := addForm(ctx, x).on(back)
-	if refused != nil {
-		f.Quantity, f.Error = form.Get("quantity"), locale.Fault(ctx, fault.Of(refused))
-		return web.Render(w, r, status, addToCartForm(f))
-	}
-	f.Done = locale.T(ctx, "shop.cart.added", "count", n)
-	return web.Render(w, r, http.StatusOK, addedToCart(f, count))
+	f.again(form, refused)
+	f.Error = locale.Fault(ctx, fault.Of(refused))
+	return web.Render(w, r, status, addToCartForm(f))
 }

@@ -2,16 +2,20 @@ package shopweb
 
 import (
 	"errors"
+	"fmt"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"strconv"
 
+	"jishi/kit/database"
+	"jishi/kit/fault"
 	"jishi/kit/locale"
 	"jishi/kit/ui"
 	"jishi/kit/web"
 	"jishi/shop"
 	"jishi/shop/picture"
+	"jishi/shop/shopclient"
 )
 
 // sellView is the form of a product, new or not, with what was written in it.
@@ -116,10 +120,11 @@ func (p *pages) sell(w http.ResponseWriter, r *http.Request) error {
 
 // sellAgain shows the form with what is wrong in it.
 func (p *pages) sellAgain(w http.ResponseWriter, r *http.Request, v sellView, err error) error {
-	status, ok := answerable(err)
+	status, ok := answerable(r.Context(), err)
 	if !ok {
 		return err
 	}
+	v.Token = web.TokenAgain(v.Token, err)
 	v.Wrong = textsOf(r.Context(), err, sellFields...)
 	v.Preview = imageOf(v.image(), picture.Small, lineSizes)
 	return web.Render(w, r, status, sellPage(v))
@@ -170,6 +175,10 @@ func (p *pages) edit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	token, err := web.TokenOf(form)
+	if err != nil {
+		return err
+	}
 	v, err := p.changing(r)
 	if err != nil {
 		return err
@@ -188,7 +197,13 @@ func (p *pages) edit(w http.ResponseWriter, r *http.Request) error {
 	}
 	var x shop.Product
 	if uploaded == nil {
-		x, err = p.shop.ChangeProduct(ctx, p.user(ctx).ID, shop.ProductID(r.PathValue("id")), in)
+		x, err = p.shop.ChangeProduct(ctx, p.user(ctx).ID, shop.ProductID(r.PathValue("id")), in, token)
+	}
+	switch {
+	case errors.Is(err, database.ErrMismatch): // the form was sent before, and written in since
+		err = shopclient.ErrStale
+	case errors.Is(err, shopclient.ErrStockTaken):
+		v.StockSeen = fmt.Sprint(fault.Of(err).Extra["available"]) // as the text beside the field says
 	}
 	if err := errors.Join(uploaded, err); err != nil {
 		return p.sellAgain(w, r, v, err)

@@ -107,7 +107,7 @@ func (p *pages) detailViewOf(ctx context.Context, d shop.Detail, back sent) deta
 		if back.action == action {
 			f.Sent, f.Values, f.Wrong = true, back.values, textsOf(ctx, back.err, fields...)
 			if token, err := web.TokenOf(back.values); err == nil {
-				f.Token = token
+				f.Token = web.TokenAgain(token, back.err)
 			}
 			shown = true
 		}
@@ -260,7 +260,7 @@ func (p *pages) change(done string, do func(ctx context.Context, me authclient.U
 // orderAgain shows the page that a form came from, with what is wrong in it.
 func (p *pages) orderAgain(w http.ResponseWriter, r *http.Request, back sent) error {
 	ctx := r.Context()
-	status, ok := answerable(back.err)
+	status, ok := answerable(ctx, back.err)
 	if !ok {
 		return back.err
 	}

@@ -6,6 +6,7 @@ package shopweb
 import (
 	"context"
 	"embed"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"jishi/kit/fault"
 	"jishi/kit/locale"
+	"jishi/kit/ops"
 	"jishi/kit/web"
 	"jishi/pay/payclient"
 	"jishi/shop"
@@ -117,14 +119,18 @@ func textsOf(ctx context.Context, err error, fields ...string) texts {
 }
 
 // answerable tells whether a refusal is shown on the page that the form stood on; the
-// others get a page of their own. It gives the status too.
-func answerable(err error) (int, bool) {
+// others get a page of their own. It gives the status too. A form that may be sent again, or
+// has to be, keeps its token and what was typed.
+func answerable(ctx context.Context, err error) (int, bool) {
 	if err == nil {
 		return http.StatusOK, false
 	}
 	f := fault.Of(err)
 	switch f.Kind {
 	case fault.Invalid, fault.Malformed, fault.Conflict, fault.Stale, fault.TooLarge, fault.Limited:
+		return f.Kind.Status(), true
+	case fault.Busy, fault.Unknown:
+		ops.Note(ctx, slog.String("err", err.Error()))
 		return f.Kind.Status(), true
 	}
 	return f.Kind.Status(), false

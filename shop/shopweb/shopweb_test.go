@@ -27,6 +27,7 @@ import (
 	"jishi/kit/ui"
 	"jishi/kit/web"
 	"jishi/ledger"
+	"jishi/pay/payclient"
 	"jishi/shop"
 	"jishi/shop/picture"
 	"jishi/shop/shoptest"
@@ -323,6 +324,90 @@ func TestPriceIsAskedAgain(t *testing.T) {
 	bob.submit(asked, "buy-"+id).to()
 }
 
+// A form of a product that is sent twice changes it once, and leads to the same place.
+func TestAProductChangesOnceForAForm(t *testing.T) {
+	s := open(t)
+	ann, bob := s.as("ann"), s.as("bob")
+	id := ann.sells("Cup", "3", "10")
+	page := "/products/" + id
+	edit := ann.get(page + "/edit").is(http.StatusOK)
+	for range 2 {
+		if to := ann.submit(edit, "sell", "stock", "15").to(); to != page {
+			t.Errorf("led to %q", to)
+		}
+	}
+	bob.get(page).shows("剩余 15 件")
+
+	// What was sold meanwhile is said, and what is written then counts from there.
+	edit = ann.get(page + "/edit")
+	bob.submit(bob.get(page), "buy-"+id, "quantity", "9").to()
+	taken := ann.submit(edit, "sell", "stock", "0").is(http.StatusConflict)
+	taken.shows("还剩 6 件")
+	ann.submit(taken, "sell", "stock", "5").to()
+	bob.get(page).shows("剩余 5 件")
+
+	down := ann.get(page + "/edit")
+	for range 2 {
+		if to := ann.submit(down, "takedown").to(); to != "/home" {
+			t.Errorf("led to %q", to)
+		}
+	}
+}
+
+// Nothing that was typed is lost while nothing can be written, and the form that comes back
+// does it once when it can.
+func TestFormsOutliveAFullDisk(t *testing.T) {
+	db := dbtest.Open(t, dbtest.SQLite(t), shop.Migrate)
+	s := openOn(t, db)
+	ann, bob := s.as("ann"), s.as("bob")
+	full := func(is bool) {
+		more := int64(-1)
+		if is {
+			more = 0
+		}
+		dbtest.LimitPages(t, db, more)
+	}
+	same := func(id string, sent, refused page) {
+		t.Helper()
+		token := func(p page) string {
+			return attr(find(p.byID(id), func(n *html.Node) bool { return attr(n, "name") == web.TokenField })[0], "value")
+		}
+		if token(refused) != token(sent) {
+			t.Errorf("%s came back as another form", id)
+		}
+	}
+	sell, long := ann.get("/sell"), strings.Repeat("描述", 4000)
+	full(true)
+	refused := ann.submit(sell, "sell", "title", "Cup", "price", "3", "stock", "500", "description", long).is(http.StatusServiceUnavailable)
+	full(false)
+	same("sell", sell, refused)
+	path := ann.submit(refused, "sell").to()
+	if again := ann.submit(refused, "sell").to(); again != path {
+		t.Errorf("led to %q, then to %q", path, again)
+	}
+	ann.get(path).shows(long)
+
+	// A purchase may have room where another row had; some don't.
+	buy, bought := "buy-"+strings.TrimPrefix(path, "/products/"), 0
+	full(true)
+	for refused = bob.get(path); refused.status == http.StatusOK; refused = bob.get(path) {
+		if bought++; bought == 300 {
+			t.Fatal("the disk is never full")
+		}
+		if p := bob.submit(refused, buy, "quantity", "1"); p.status != http.StatusSeeOther {
+			same(buy, refused, p.is(http.StatusServiceUnavailable))
+			refused = p
+			break
+		}
+	}
+	full(false)
+	first := bob.submit(refused, buy).to()
+	if again := bob.submit(refused, buy).to(); again != first {
+		t.Errorf("led to %q, then to %q", first, again)
+	}
+	bob.get(path).shows(fmt.Sprintf("剩余 %d 件", 500-bought))
+}
+
 func TestSellForm(t *testing.T) {
 	s := open(t)
 	ann := s.as("ann")
@@ -466,6 +551,7 @@ func TestAddingIsRefusedWithoutAForm(t *testing.T) {
 	if wrong.byID("add-"+cup+"-error") == nil || len(wrong.alerts()) != 1 {
 		t.Error("what is wrong doesn't stand beside its field")
 	}
+	old = bob.get("/products/" + cup)
 	bob.submit(wrong, "add-"+cup, "quantity", "1").to()
 	s.as("cara").submit(old, "buy-"+cup).to()
 	refused := func(state string) {
@@ -574,6 +660,13 @@ func TestHome(t *testing.T) {
 	away.shows("钱包服务暂时不可用")
 	away.shows("Cup")
 	ann.submit(away, "new-wallet", "amount", "1").is(http.StatusServiceUnavailable)
+	s.pay.Set(func(p *shoptest.Pay) { p.Before = payclient.ErrTopUpsOff })
+	if off := ann.submit(home, "new-wallet", "name", "日常", "amount", "1").is(http.StatusForbidden); off.byID("new-wallet") == nil {
+		t.Error("without top-ups the form is gone")
+	}
+	s.pay.Set(func(p *shoptest.Pay) { p.Before = nil })
+	ann.submit(home, "new-wallet", "amount", "0").to()
+	ann.get("/home").shows("余额为零")
 	if to := s.as("").get("/home").to(); to != "/session/login" {
 		t.Errorf("led to %q", to)
 	}
