@@ -173,7 +173,9 @@ func TestAKeyThatCannotBeOpenedKeepsNoOther(t *testing.T) {
 		if err := lost.keys.add(t.Context(), 0, s.now()); err != nil {
 			t.Fatal(err)
 		}
-		young := service(t, s.db, func(c *Config) { c.Sealer = web.NewSealer([][]byte{bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{7}, 32)}) })
+		young := service(t, s.db, func(c *Config) {
+			c.Sealer = web.NewSealer([][]byte{bytes.Repeat([]byte{2}, 32), bytes.Repeat([]byte{7}, 32)})
+		})
 		n, err := young.Reseal(t.Context())
 		if n != 1 || err == nil {
 			t.Errorf("%d keys were resealed, %v; want 1, and that the other can't be opened", n, err)

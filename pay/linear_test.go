@@ -450,7 +450,7 @@ func (h *history) refund(order int) *request {
 		},
 		model: ofPayment(name, func(b *books) (string, error) {
 			err := b.refund(name, in)
-			return fmt.Sprint(b.payments[name].refunds[in.ID].Amount), err
+			return fmt.Sprint(b.payments[name].refunds[in.ID].amount), err
 		}),
 	}
 }
@@ -470,7 +470,7 @@ func (h *history) release(order int) *request {
 		},
 		model: ofPayment(name, func(b *books) (string, error) {
 			err := b.release(name, in)
-			return fmt.Sprint(b.payments[name].given[in.ID].Amount), err
+			return fmt.Sprint(b.payments[name].given[in.ID].amount), err
 		}),
 	}
 }

@@ -38,9 +38,15 @@ type modelPayment struct {
 	ends    time.Time
 	expired bool
 	shares  []pay.Share
-	refunds map[string]pay.NewRefund // by the merchant's id, with the amount that it was
-	given   map[string]pay.NewRelease
+	refunds map[string]done[pay.NewRefund] // by the merchant's id
+	given   map[string]done[pay.NewRelease]
 	to      map[string]*modelWallet // where a payee's share went last
+}
+
+// done is what was asked for, and how much it was.
+type done[T any] struct {
+	asked  T
+	amount int64
 }
 
 func newModel(now time.Time, fee pay.Fee) *model {
@@ -113,7 +119,7 @@ func (m *model) charge(user authclient.UserID, in pay.NewPayment, wallet int) er
 	if p == nil {
 		p = &modelPayment{
 			state: payclient.Open, hold: in.Hold, payer: user, ends: m.now.Add(30 * time.Minute),
-			refunds: map[string]pay.NewRefund{}, given: map[string]pay.NewRelease{}, to: map[string]*modelWallet{},
+			refunds: map[string]done[pay.NewRefund]{}, given: map[string]done[pay.NewRelease]{}, to: map[string]*modelWallet{},
 		}
 		if !in.ExpiresAt.IsZero() {
 			p.ends = in.ExpiresAt
@@ -249,7 +255,7 @@ func (p *modelPayment) share(payee string) (*pay.Share, error) {
 func (m *model) refund(order string, in pay.NewRefund) error {
 	p := m.payments[order]
 	if before, found := p.refunds[in.ID]; found {
-		if before.Payee != in.Payee || before.Reason != in.Reason || in.Amount != 0 && before.Amount != in.Amount {
+		if before.asked != in {
 			return payclient.ErrMismatch
 		}
 		return nil
@@ -258,7 +264,7 @@ func (m *model) refund(order string, in pay.NewRefund) error {
 	if err != nil {
 		return err
 	}
-	left, released := s.Captured-s.Refunded-s.Released, false
+	asked, left, released := in, s.Captured-s.Refunded-s.Released, false
 	if left == 0 && s.Released > 0 {
 		left, released = s.Released, true
 	}
@@ -277,14 +283,14 @@ func (m *model) refund(order string, in pay.NewRefund) error {
 	}
 	s.Refunded += in.Amount
 	p.wallet.posted += in.Amount
-	p.refunds[in.ID] = in
+	p.refunds[in.ID] = done[pay.NewRefund]{asked, in.Amount}
 	return nil
 }
 
 func (m *model) release(order string, in pay.NewRelease) error {
 	p := m.payments[order]
 	if before, found := p.given[in.ID]; found {
-		if before.Payee != in.Payee || in.Amount != 0 && before.Amount != in.Amount {
+		if before.asked != in {
 			return payclient.ErrMismatch
 		}
 		return nil
@@ -293,7 +299,7 @@ func (m *model) release(order string, in pay.NewRelease) error {
 	if err != nil {
 		return err
 	}
-	left := s.Captured - s.Refunded - s.Released
+	asked, left := in, s.Captured-s.Refunded-s.Released
 	if in.Amount == 0 {
 		in.Amount = left
 	}
@@ -309,7 +315,7 @@ func (m *model) release(order string, in pay.NewRelease) error {
 	m.fees += fee
 	s.Released += in.Amount
 	p.to[in.Payee] = m.wallets[user][0]
-	p.given[in.ID] = in
+	p.given[in.ID] = done[pay.NewRelease]{asked, in.Amount}
 	return nil
 }
 

@@ -54,6 +54,7 @@ type refundRow struct {
 	Reference string        `bun:"reference"`
 	Payee     string        `bun:"payee"`
 	Amount    int64         `bun:"amount"`
+	Asked     *int64        `bun:"asked"` // 0 is all that is left; nil where it was not yet written down
 	Reason    string        `bun:"reason"`
 	WalletID  WalletID      `bun:"wallet_id,nullzero"` // of the payee that gave it, null out of escrow
 	CreatedAt database.Time `bun:"created_at"`
@@ -76,7 +77,7 @@ func (s *Service) Refund(ctx context.Context, caller Caller, payment PaymentID, 
 	r, err := byReference(
 		func() (*refundRow, error) {
 			r, err := oneByReference[refundRow](ctx, s, payment, in.ID)
-			if r != nil && (r.Payee != in.Payee || r.Reason != in.Reason || in.Amount != 0 && r.Amount != in.Amount) {
+			if r != nil && (r.Payee != in.Payee || r.Reason != in.Reason || !asks(in.Amount, r.Asked, r.Amount)) {
 				return nil, payclient.ErrMismatch
 			}
 			return r, err
@@ -98,6 +99,14 @@ func checkShare(reference string, amount int64) error {
 		errs = append(errs, payclient.ErrAmount)
 	}
 	return errors.Join(errs...)
+}
+
+// asks tells whether amount is what was asked for when done was done.
+func asks(amount int64, asked *int64, done int64) bool {
+	if asked == nil {
+		return amount == 0 || amount == done
+	}
+	return amount == *asked
 }
 
 func checkReason(reason string) error {
@@ -190,6 +199,7 @@ func (s *Service) refund(ctx context.Context, payment PaymentID, in NewRefund, r
 			return err
 		}
 	}
+	asked := in.Amount
 	if in.Amount == 0 {
 		in.Amount = left
 	}
@@ -198,7 +208,7 @@ func (s *Service) refund(ctx context.Context, payment PaymentID, in NewRefund, r
 	}
 	r := &refundRow{
 		ID: id.New(refundPrefix), PaymentID: payment, Reference: in.ID, Payee: in.Payee, Amount: in.Amount,
-		Reason: in.Reason, WalletID: source, CreatedAt: database.At(s.now()),
+		Asked: &asked, Reason: in.Reason, WalletID: source, CreatedAt: database.At(s.now()),
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		change := func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Set("refunded = refunded + ?", in.Amount) }

@@ -57,6 +57,7 @@ type releaseRow struct {
 	Reference string        `bun:"reference"`
 	Payee     string        `bun:"payee"`
 	Amount    int64         `bun:"amount"`
+	Asked     *int64        `bun:"asked"` // 0 is all that is left; nil where it was not yet written down
 	Fee       int64         `bun:"fee"`
 	WalletID  WalletID      `bun:"wallet_id"`
 	CreatedAt database.Time `bun:"created_at"`
@@ -76,7 +77,7 @@ func (s *Service) Release(ctx context.Context, caller Caller, payment PaymentID,
 	r, err := byReference(
 		func() (*releaseRow, error) {
 			r, err := oneByReference[releaseRow](ctx, s, payment, in.ID)
-			if r != nil && (r.Payee != in.Payee || in.Amount != 0 && r.Amount != in.Amount) {
+			if r != nil && (r.Payee != in.Payee || !asks(in.Amount, r.Asked, r.Amount)) {
 				return nil, payclient.ErrMismatch
 			}
 			return r, err
@@ -94,7 +95,7 @@ func (s *Service) release(ctx context.Context, payment PaymentID, in NewRelease)
 	if err != nil {
 		return err
 	}
-	left := share.inEscrow()
+	left, asked := share.inEscrow(), in.Amount
 	if in.Amount == 0 {
 		in.Amount = left
 	}
@@ -103,7 +104,7 @@ func (s *Service) release(ctx context.Context, payment PaymentID, in NewRelease)
 	}
 	r := &releaseRow{
 		ID: id.New(releasePrefix), PaymentID: payment, Reference: in.ID, Payee: in.Payee, Amount: in.Amount,
-		Fee: s.fee.of(in.Amount), CreatedAt: database.At(s.now()),
+		Asked: &asked, Fee: s.fee.of(in.Amount), CreatedAt: database.At(s.now()),
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		change := func(q *bun.UpdateQuery) *bun.UpdateQuery { return q.Set("released = released + ?", in.Amount) }

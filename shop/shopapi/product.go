@@ -38,7 +38,7 @@ type productChange struct {
 	ID      string `path:"id" maxLength:"64"`
 	IfMatch string `header:"If-Match" doc:"the ETag of the product as it was read; a newer one is 412"`
 	web.IdempotencyKey
-	Body    shopclient.ProductChange
+	Body shopclient.ProductChange
 }
 
 type newPicture struct {
