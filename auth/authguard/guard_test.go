@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -508,4 +509,48 @@ func TestOneAsksForAuth(t *testing.T) {
 	if p := b.Get("/session/login"); p.Status != 303 {
 		t.Errorf("after somebody left: got %d, want 303", p.Status)
 	}
+}
+
+// A name that somebody gives themselves is the one that the modules know as soon as the token
+// with the old one is over.
+func TestANewName(t *testing.T) {
+	m, _, ahead := through(t)
+	b := m.Open(t)
+	want(t, b.LogIn(b.Get("/home"), "13800138000"), 200, "/home", "(138****8000)")
+	account := b.Get("/auth/account")
+	want(t, b.Post("/auth/account", account.Form("account", "name", "Alice")), 200, "/auth/account", "Alice")
+	ahead.Add(int64(5 * time.Minute))
+	want(t, b.Still().Get("/home"), 200, "/home", "(Alice) by shop")
+}
+
+// What a session is renewed with is its own user's, or isn't taken and asked for again.
+func TestARenewalIsTheUsersOwn(t *testing.T) {
+	m, w, ahead := through(t)
+	m.Register(t, "bob@example.com")
+	alice, bob := m.Open(t), m.Open(t)
+	want(t, bob.LogIn(bob.Get("/home"), "bob@example.com"), 200, "/home", "(b***@example.com)")
+	want(t, alice.LogIn(alice.Get("/home"), "13800138000"), 200, "/home", "(138****8000)")
+	account := alice.Get("/auth/account")
+	want(t, alice.Post("/auth/account", account.Form("account", "name", "Alice")), 200, "/auth/account", "Alice")
+	alice, bob = alice.Still(), bob.Still() // don't log in anew
+	ahead.Add(int64(6 * time.Minute))
+	var bobs []byte
+	w.answer = func(r *http.Request) *http.Response {
+		if bobs == nil {
+			res, err := w.RoundTripper.RoundTrip(r)
+			if err != nil {
+				t.Error(err)
+				return nil
+			}
+			if bobs, err = io.ReadAll(res.Body); err != nil {
+				t.Error(err)
+			}
+		}
+		return answering(http.StatusOK, string(bobs))
+	}
+	want(t, bob.Get("/home"), 200, "/home", "(b***@example.com)")
+	want(t, alice.Get("/home"), 200, "/home", "(138****8000)")
+	w.answer = nil
+	ahead.Add(int64(30 * time.Second))
+	want(t, alice.Get("/home"), 200, "/home", "(Alice)")
 }

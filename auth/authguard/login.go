@@ -1,6 +1,7 @@
 package authguard
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
@@ -122,31 +123,45 @@ func (g *Guard) callback(w http.ResponseWriter, r *http.Request) error {
 		}
 		return g.failed(err)
 	}
-	raw, _ := t.Extra("id_token").(string)
-	idToken, err := p.idToken.Verify(ctx, raw)
+	id, err := p.identify(ctx, t)
 	if err != nil {
 		return ErrCallback.Because(err)
 	}
-	var who struct {
-		SessionID string `json:"sid"`
-		Name      string `json:"name"`
-	}
-	if err := idToken.Claims(&who); err != nil {
-		return ErrCallback.Because(err)
-	}
-	if subtle.ConstantTimeCompare([]byte(idToken.Nonce), []byte(a.Nonce)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(a.Nonce)) != 1 {
 		return ErrCallback
 	}
-	if err := idToken.VerifyAccessToken(t.AccessToken); err != nil {
-		return ErrCallback.Because(err)
-	}
-	err = g.begin(w, r, authclient.UserID(idToken.Subject), who.SessionID, tokens{
-		Name: who.Name, Access: t.AccessToken, Refresh: t.RefreshToken, ID: raw, ExpiresAt: g.expiry(t),
+	err = g.begin(w, r, authclient.UserID(id.Subject), id.SessionID, tokens{
+		Name: id.Name, Access: t.AccessToken, Refresh: t.RefreshToken, ID: id.raw, ExpiresAt: g.expiry(t),
 	})
 	if err != nil {
 		return err
 	}
 	return web.SeeOther(w, r, web.LocalPath(a.Return, g.c.Home))
+}
+
+// idToken is an id_token that was checked.
+type idToken struct {
+	*oidc.IDToken
+	raw       string
+	SessionID string
+	Name      string
+}
+
+// identify checks the id_token of an answer, and that the access token belongs to it.
+func (p *provider) identify(ctx context.Context, answer *oauth2.Token) (idToken, error) {
+	raw, _ := answer.Extra("id_token").(string)
+	t, err := p.idToken.Verify(ctx, raw)
+	if err != nil {
+		return idToken{}, err
+	}
+	var more struct {
+		SessionID string `json:"sid"`
+		Name      string `json:"name"`
+	}
+	if err := t.Claims(&more); err != nil {
+		return idToken{}, err
+	}
+	return idToken{t, raw, more.SessionID, more.Name}, t.VerifyAccessToken(answer.AccessToken)
 }
 
 // logout ends the module's session and then, at auth, that of the whole market.

@@ -161,7 +161,11 @@ func (g *Guard) renew(ctx context.Context, s *browserSession) (*browserSession, 
 		if err != nil {
 			return nil, err
 		}
-		return g.seal(have.tokens.renewed(t))
+		fresh, err := g.renewed(ctx, have, t)
+		if err != nil { // what can't be believed is as good as no answer, and asked for again
+			return nil, g.failed(err)
+		}
+		return g.seal(fresh)
 	})
 	switch {
 	case errors.Is(err, session.ErrNone):
@@ -177,11 +181,25 @@ func (g *Guard) renew(ctx context.Context, s *browserSession) (*browserSession, 
 	return g.open(row)
 }
 
-// renewed is the tokens with those of an answer in their place.
-func (t tokens) renewed(answer *oauth2.Token) tokens {
+// renewed is the tokens of a session with those of an answer in their place, and with the
+// name that its user has by now.
+func (g *Guard) renewed(ctx context.Context, s *browserSession, answer *oauth2.Token) (tokens, error) {
+	t := s.tokens
 	t.Access, t.Refresh, t.ExpiresAt = answer.AccessToken, answer.RefreshToken, answer.Expiry
-	if id, ok := answer.Extra("id_token").(string); ok {
-		t.ID = id
+	if answer.Extra("id_token") == nil { // which may stay away (OpenID Connect Core, 12.2)
+		return t, nil
 	}
-	return t
+	p, err := g.provider(ctx)
+	if err != nil {
+		return tokens{}, err
+	}
+	id, err := p.identify(ctx, answer)
+	if err != nil {
+		return tokens{}, err
+	}
+	if id.Subject != s.row.User {
+		return tokens{}, fmt.Errorf("a session of %s is renewed with tokens of %s", s.row.User, id.Subject)
+	}
+	t.ID, t.Name = id.raw, id.Name
+	return t, nil
 }
