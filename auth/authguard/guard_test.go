@@ -554,3 +554,58 @@ func TestARenewalIsTheUsersOwn(t *testing.T) {
 	ahead.Add(int64(30 * time.Second))
 	want(t, alice.Get("/home"), 200, "/home", "(Alice)")
 }
+
+// Nobody is half logged out by a replica of the shop that doesn't know where auth is: as long as
+// auth is away they stay logged in, and then they are logged out of all of the market.
+func TestLogOutWhileAuthIsAway(t *testing.T) {
+	open := func() *database.DB { return dbtest.Open(t, dbtest.SQLite(t), auth.Migrate) }
+	db, m := open(), authtest.New(t, open(), base)
+	w, page := &way{RoundTripper: m.HTTP().Transport}, http.HandlerFunc(hello)
+	replica := func() http.Handler {
+		own := *m
+		own.Mux = http.NewServeMux()
+		g := own.Guard(db, "shop", "", []string{"pay"}, &http.Client{Transport: w})
+		own.Mux.Handle("/{$}", g.Load(page))
+		own.Mux.Handle("/home", g.Load(g.Login(page)))
+		return own.Mux
+	}
+	shop := replica()
+	m.Mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { shop.ServeHTTP(w, r) })
+	pay := m.Guard(open(), "pay", "/pay", nil, m.HTTP())
+	m.Mux.Handle("/pay/{$}", pay.Load(pay.Login(page)))
+	m.Register(t, "13800138000")
+	b := m.Open(t)
+	want(t, b.LogIn(b.Get("/home"), "13800138000"), 200, "/home", "by shop")
+	want(t, b.Get("/pay/"), 200, "/pay/", "by pay")
+
+	w.answer = func(*http.Request) *http.Response { return answering(http.StatusBadGateway, "") }
+	shop = replica()
+	want(t, b.Post("/logout", url.Values{}), 503, "/logout", "退出")
+	want(t, b.Still().Get("/home"), 200, "/home", "by shop")
+
+	w.answer = nil
+	shop = replica()
+	want(t, b.Post("/logout", url.Values{}), 200, "/", "hello  ()")
+	want(t, b.Get("/home"), 200, "/auth/login", "请登录")
+	want(t, b.Get("/pay/"), 200, "/auth/login", "请登录")
+}
+
+// Where only the shop's own session is over, auth is asked all the same to log out, and asks
+// the user, since nothing proves that they have pressed the button.
+func TestLogOutWithoutASession(t *testing.T) {
+	m := inMemory(t)
+	m.Register(t, "13800138000")
+	b := m.Open(t)
+	want(t, b.LogIn(b.Get("/home"), "13800138000"), 200, "/home", "by shop")
+	want(t, b.Get("/pay/"), 200, "/pay/", "by pay")
+
+	b.Plant("jishi_shop", "")
+	question := b.Post("/logout", url.Values{})
+	want(t, question, 200, "/auth/logout", "要在此浏览器中退出集市的所有部分吗")
+	want(t, b.Get("/pay/"), 200, "/pay/", "by pay")
+	want(t, b.Post("/auth/logout", question.Form("logout")), 200, "/", "hello  ()")
+	want(t, b.Get("/pay/"), 200, "/auth/login", "请登录")
+	want(t, b.Get("/home"), 200, "/auth/login", "请登录")
+
+	want(t, b.Post("/logout", url.Values{}), 200, "/", "hello  ()") // nobody is asked nothing
+}

@@ -164,17 +164,12 @@ func (p *provider) identify(ctx context.Context, answer *oauth2.Token) (idToken,
 	return idToken{t, raw, more.SessionID, more.Name}, t.VerifyAccessToken(answer.AccessToken)
 }
 
-// logout ends the module's session and then, at auth, that of the whole market.
+// logout ends the module's session and then, at auth, that of the whole market, also where
+// only that one is left. Where auth is must be known before anything ends: half a logout
+// looks like a whole one.
 func (g *Guard) logout(w http.ResponseWriter, r *http.Request) error {
 	c, err := g.fromSession(w, r)
 	if err != nil {
-		return err
-	}
-	home := g.path("/")
-	if c.session == nil {
-		return web.SeeOther(w, r, home)
-	}
-	if err := g.end(w, r, c.session.row); err != nil {
 		return err
 	}
 	p, err := g.provider(r.Context())
@@ -182,9 +177,14 @@ func (g *Guard) logout(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := url.Values{
-		"id_token_hint":            {c.session.tokens.ID},
 		"client_id":                {g.c.Name},
-		"post_logout_redirect_uri": {g.c.BaseURL + home},
+		"post_logout_redirect_uri": {g.c.BaseURL + g.path("/")},
+	}
+	if c.session != nil {
+		if err := g.end(w, r, c.session.row); err != nil {
+			return err
+		}
+		q.Set("id_token_hint", c.session.tokens.ID) // without it auth asks the user
 	}
 	return web.SeeOther(w, r, p.endSession+"?"+q.Encode())
 }
