@@ -2,9 +2,15 @@ package app
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"jishi/pay/payclient"
 )
@@ -23,5 +29,51 @@ func TestTheLongestDeadline(t *testing.T) {
 	w := m.send(http.MethodPost, "/api/v1/orders", `{"items":[{"product":"`+m.product+`","quantity":1}]}`)
 	if !strings.Contains(w.Body.String(), `"state":"paid"`) {
 		t.Errorf("got %d %s, want a paid order", w.Code, w.Body)
+	}
+}
+
+// Logins that are begun again and again, with the longest ways back, leave room in the headers
+// of a browser: it goes on opening pages.
+func TestLoginsLeaveRoomInHeaders(t *testing.T) {
+	m := openForOne(t)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var server errgroup.Group
+	server.Go(func() error { return serveUntil(ctx, l, m.Handler, time.Minute) })
+	t.Cleanup(func() {
+		stop()
+		if err := server.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	get := func(path string, want int) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := browser.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Fatalf("%.30s: got %d, want %d", path, res.StatusCode, want)
+		}
+	}
+	for _, back := range []string{"/?" + strings.Repeat("x", 1990), "/?" + strings.Repeat("&", 1990), "/?" + strings.Repeat("x", 950)} {
+		for range 15 {
+			get("/session/login?return="+url.QueryEscape(back), http.StatusSeeOther)
+			get("/pay/session/login?return="+url.QueryEscape(back), http.StatusSeeOther)
+			get("/", http.StatusOK)
+		}
 	}
 }

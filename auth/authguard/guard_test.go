@@ -609,3 +609,37 @@ func TestLogOutWithoutASession(t *testing.T) {
 
 	want(t, b.Post("/logout", url.Values{}), 200, "/", "hello  ()") // nobody is asked nothing
 }
+
+// A browser keeps a few logins that were begun, so that tabs can log in side by side; of more
+// the oldest are given up.
+func TestLoginsSideBySide(t *testing.T) {
+	m := inMemory(t)
+	m.Register(t, "13800138000")
+	b := m.Open(t)
+	var tabs []authtest.Page
+	for i := range 7 {
+		tabs = append(tabs, b.Get(fmt.Sprintf("/home?tab=%d", i)))
+	}
+	want(t, b.LogIn(tabs[1], "13800138000"), 400, "/session/callback", "登录没有成功")
+	for i, tab := range tabs[2:] {
+		p := b.LogIn(tab, "13800138000")
+		want(t, p, 200, "/home", "by shop")
+		if p.URL.RawQuery != fmt.Sprintf("tab=%d", i+2) {
+			t.Errorf("tab %d came back to %s", i+2, p.URL)
+		}
+	}
+}
+
+// Where a login was begun on a page with a very long address it leads home.
+func TestALongWayBack(t *testing.T) {
+	m := inMemory(t)
+	m.Register(t, "13800138000")
+	for back, path := range map[string]string{
+		"/home?q=" + strings.Repeat("%E8%8C%B6", 100): "/home", // a search may be that long
+		"/home?" + strings.Repeat("&", 1900):          "/",
+		"/home?q=" + strings.Repeat("x", 1900):        "/",
+	} {
+		b := m.Open(t)
+		want(t, b.LogIn(b.Get("/session/login?return="+url.QueryEscape(back)), "13800138000"), 200, path, "by shop")
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -18,8 +19,15 @@ import (
 	"jishi/kit/web"
 )
 
-// loginLife is how long somebody may take to log in.
-const loginLife = time.Hour
+const (
+	// loginLife is how long somebody may take to log in.
+	loginLife = time.Hour
+	// maxAttempts is how many logins one browser keeps, and maxAttempt how many bytes each has
+	// before it is sealed: every request carries them, those of shop and pay together, and one
+	// whose headers are too long is refused whatever page it is for.
+	maxAttempts = 5
+	maxAttempt  = 1200
+)
 
 // attempt is a login that was begun and waits in the browser, sealed, until it comes
 // back. Each has its own cookie, so that two tabs can log in side by side.
@@ -37,9 +45,7 @@ const (
 	markLength  = 8
 )
 
-func (g *Guard) attemptCookie(state string) string {
-	return "jishi_" + g.c.Name + "_login_" + state[:markLength]
-}
+func (g *Guard) attemptCookie(mark string) string { return "jishi_" + g.c.Name + "_login_" + mark }
 
 func (g *Guard) attemptPurpose() string { return "login of " + g.c.Name }
 
@@ -61,17 +67,38 @@ func (g *Guard) login(w http.ResponseWriter, r *http.Request) error {
 		State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(),
 		Return: back, ExpiresAt: g.c.Now().Add(loginLife),
 	}
-	plain, err := json.Marshal(a)
-	if err != nil {
+	if err := g.keep(w, r, a); err != nil {
 		return err
 	}
-	g.cookies.Set(w, g.attemptCookie(a.State), g.c.Sealer.Seal(g.attemptPurpose(), plain), loginLife)
 	w.Header().Set("Cache-Control", "no-store")
 	to := g.oauth(p).AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier))
 	for _, resource := range g.c.Resources { // RFC 8707
 		to += "&resource=" + url.QueryEscape(resource)
 	}
 	return web.SeeOther(w, r, to)
+}
+
+// keep puts an attempt into the browser, in place of the oldest where there are too many.
+func (g *Guard) keep(w http.ResponseWriter, r *http.Request, a attempt) error {
+	plain, err := json.Marshal(a)
+	if err == nil && len(plain) > maxAttempt {
+		a.Return = g.c.Home
+		plain, err = json.Marshal(a)
+	}
+	if err != nil {
+		return err
+	}
+	var others []string
+	for _, c := range r.Cookies() { // browsers send the oldest first (RFC 6265, 5.4)
+		if mark, ok := strings.CutPrefix(c.Name, g.cookies.Name(g.attemptCookie(""))); ok {
+			others = append(others, mark)
+		}
+	}
+	for _, mark := range others[:max(0, len(others)+1-maxAttempts)] {
+		g.cookies.Clear(w, g.attemptCookie(mark))
+	}
+	g.cookies.Set(w, g.attemptCookie(a.State[:markLength]), g.c.Sealer.Seal(g.attemptPurpose(), plain), loginLife)
+	return nil
 }
 
 // began finds the attempt that a callback belongs to, in the browser that began it.
@@ -81,7 +108,7 @@ func (g *Guard) began(w http.ResponseWriter, r *http.Request) (attempt, bool) {
 	if len(state) != stateLength {
 		return a, false
 	}
-	name := g.attemptCookie(state)
+	name := g.attemptCookie(state[:markLength])
 	plain, err := g.c.Sealer.Open(g.attemptPurpose(), g.cookies.Get(r, name))
 	if err != nil || json.Unmarshal(plain, &a) != nil {
 		return a, false
