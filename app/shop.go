@@ -75,6 +75,7 @@ func (m *Market) mountShop(ctx context.Context) error {
 		Sealer: web.NewSealer(m.secrets.Key("carts of guests")), Secure: web.CookiesFor(m.conf.BaseURL).Secure})
 	mux.HandleFunc("/", web.NotFound)
 	m.mux.Handle("/", guard.Load(mux))
+	m.mux.Handle("GET /pictures/", mux) // caches keep them for everybody: nothing of a session belongs there
 
 	m.keepSealed("shop", db)
 	m.work = append(m.work, func(ctx context.Context) error { return s.Run(ctx, m.log) })

@@ -1,11 +1,14 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +39,7 @@ func TestTheLongestDeadline(t *testing.T) {
 // of a browser: it goes on opening pages.
 func TestLoginsLeaveRoomInHeaders(t *testing.T) {
 	m := openForOne(t)
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,5 +78,33 @@ func TestLoginsLeaveRoomInHeaders(t *testing.T) {
 			get("/pay/session/login?return="+url.QueryEscape(back), http.StatusSeeOther)
 			get("/", http.StatusOK)
 		}
+	}
+}
+
+// A picture is for all and may be kept by a cache for all, so it takes no notice of who asks: a
+// session that is over isn't ended with it.
+func TestPicturesSetNoCookies(t *testing.T) {
+	m := openForOne(t)
+	file, err := os.ReadFile("demo/pictures/apple.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, err := m.shop.AddPicture(t.Context(), buyer, bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(path string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.AddCookie(&http.Cookie{Name: "jishi_shop", Value: strings.Repeat("A", 43)})
+		w := httptest.NewRecorder()
+		m.Handler.ServeHTTP(w, r)
+		return w
+	}
+	if w := get("/"); w.Header().Get("Set-Cookie") == "" {
+		t.Error("a page leaves the cookie of a session that is over")
+	}
+	w := get("/pictures/" + name)
+	if w.Code != http.StatusOK || !strings.Contains(w.Header().Get("Cache-Control"), "public") || w.Header().Get("Set-Cookie") != "" {
+		t.Errorf("got %d %v", w.Code, w.Header())
 	}
 }
