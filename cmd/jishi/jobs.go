@@ -26,12 +26,12 @@ func (l *jobsListCmd) Run(ctx context.Context, c *conf.Config, term terminal) er
 type jobsRetryCmd struct {
 	Kind string `arg:"" optional:"" help:"Its kind, as listed."`
 	Key  string `arg:"" optional:"" help:"Its key, as listed."`
-	All  bool   `help:"All that were given up."`
+	All  bool   `help:"All that were given up, of every kind."`
 }
 
 // Run has one or all tried again, and says how many.
 func (r *jobsRetryCmd) Run(ctx context.Context, c *conf.Config, term terminal) error {
-	if r.All == (r.Key != "") {
+	if r.All && r.Kind != "" || !r.All && r.Key == "" {
 		return errors.New("jobs retry: want a KIND and a KEY, or --all")
 	}
 	n, err := int64(1), error(nil)
