@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"net"
@@ -51,7 +52,10 @@ func tuneGC() {
 // is away is waited for; other faults of the start end it.
 func Serve(ctx context.Context, c *conf.Config, modules []string, stderr *os.File) error {
 	tuneGC()
-	log, logFile := newLog(c, stderr)
+	log, logFile, err := newLog(c, stderr)
+	if err != nil {
+		return err
+	}
 	defer func() { _ = logFile.Close() }()
 	slog.SetDefault(ops.Libraries(log)) // ours are handed theirs
 	// Listening comes first: an address that is taken must not cost a migration.
@@ -109,7 +113,7 @@ func listenPrivate(c *conf.Config) (net.Listener, error) {
 	return l, nil
 }
 
-func newLog(c *conf.Config, stderr *os.File) (*slog.Logger, interface{ Close() error }) {
+func newLog(c *conf.Config, stderr *os.File) (*slog.Logger, io.Closer, error) {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(c.LogLevel)) // an enum of conf
 	return ops.NewLog(stderr, c.LogDir, level)

@@ -6,6 +6,7 @@ package ops
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -24,13 +25,13 @@ const (
 // NewLog gives a logger that is readable on a terminal and JSON elsewhere. With a
 // directory the lines also go, as JSON, to jishi.log in it, rotated at 100 MB with
 // ten compressed generations kept. The closer flushes that file.
-func NewLog(stderr *os.File, dir string, level slog.Level) (*slog.Logger, io.Closer) {
+func NewLog(stderr *os.File, dir string, level slog.Level) (*slog.Logger, io.Closer, error) {
 	var console slog.Handler = slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})
 	if Terminal(stderr) {
 		console = tint.NewHandler(stderr, &tint.Options{Level: level, TimeFormat: "15:04:05.000"})
 	}
 	if dir == "" {
-		return slog.New(console), io.NopCloser(nil)
+		return slog.New(console), io.NopCloser(nil), nil
 	}
 	file := &lumberjack.Logger{
 		Filename:   filepath.Join(dir, logFile),
@@ -38,7 +39,11 @@ func NewLog(stderr *os.File, dir string, level slog.Level) (*slog.Logger, io.Clo
 		MaxBackups: logGenerations,
 		Compress:   true,
 	}
-	return slog.New(slog.NewMultiHandler(console, slog.NewJSONHandler(file, &slog.HandlerOptions{Level: level}))), file
+	// It is opened by what is written first, whose error slog drops.
+	if _, err := file.Write(nil); err != nil {
+		return nil, nil, fmt.Errorf("log-dir %s: %w", dir, err)
+	}
+	return slog.New(slog.NewMultiHandler(console, slog.NewJSONHandler(file, &slog.HandlerOptions{Level: level}))), file, nil
 }
 
 // Terminal tells whether somebody reads along.

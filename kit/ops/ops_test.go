@@ -104,7 +104,10 @@ func TestReadinessFollowsTheDatabases(t *testing.T) {
 
 func TestLinesGoToTheDirectory(t *testing.T) {
 	dir := t.TempDir()
-	log, file := NewLog(devNull(t), dir, slog.LevelInfo)
+	log, file, err := NewLog(devNull(t), dir, slog.LevelInfo)
+	if err != nil {
+		t.Fatal(err)
+	}
 	log.Info("request", slog.String("order", "ord_7"))
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
