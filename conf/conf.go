@@ -108,6 +108,15 @@ func (c *Config) Validate() error {
 	wrong := func(key string, value any, want string) {
 		errs = append(errs, fmt.Errorf("%s %q: want %s", key, fmt.Sprint(value), want))
 	}
+	wantOrigin := func(key, text string) {
+		if origin(text) {
+			return
+		}
+		if strings.Contains(text, "@") {
+			text = kindOnly(text)
+		}
+		wrong(key, text, "http(s)://host without a user or a path")
+	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		wrong("listen", c.Listen, "host:port")
 	}
@@ -121,16 +130,12 @@ func (c *Config) Validate() error {
 			}
 		}
 	}
-	if !origin(c.BaseURL) {
-		wrong("base-url", c.BaseURL, "http(s)://host without a path")
-	}
+	wantOrigin("base-url", c.BaseURL)
 	for _, name := range Modules {
 		m := c.Module(name)
-		if !origin(m.URL) {
-			wrong(name+"-url", m.URL, "http(s)://host without a path")
-		}
+		wantOrigin(name+"-url", m.URL)
 		if scheme, rest, _ := strings.Cut(m.Database, ":"); !slices.Contains([]string{"sqlite", "mysql"}, scheme) || rest == "" {
-			wrong(name+"-database", m.Database, "sqlite:FILE or mysql://user:password@host:port/name")
+			wrong(name+"-database", kindOnly(m.Database), "sqlite:FILE or mysql://user:password@host:port/name")
 		}
 	}
 	if c.Data == "" {
@@ -167,6 +172,16 @@ func (c *Config) Validate() error {
 		wrong("login-limit", c.LoginLimit, "at least 1")
 	}
 	return errors.Join(errs...)
+}
+
+// kindOnly is all that an error shows of an address which isn't as it should be, since a
+// password may stand anywhere in it.
+func kindOnly(address string) string {
+	kind, _, found := strings.Cut(address, ":")
+	if !found {
+		return "…"
+	}
+	return kind + ":…"
 }
 
 // origin tells whether s is an http(s) address without path, query or user.

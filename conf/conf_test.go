@@ -96,6 +96,21 @@ func TestEveryFaultIsNamed(t *testing.T) {
 	}
 }
 
+func TestNoFaultHasAPassword(t *testing.T) {
+	for key, addresses := range map[string][]string{
+		"pay-database": {"mariadb://jishi:hunter2@db/pay", "mariadb://db/pay?password=hunter2", "jishi/hunter2@db"},
+		"pay-url":      {"http://jishi:hunter2@pay.example", "http:jishi:hunter2@pay.example", "jishi:hunter2@pay.example"},
+		"base-url":     {"http://jishi:hunter2@market.example"},
+	} {
+		for _, address := range addresses {
+			_, err := parse(t, nil, []string{"--" + key, address})
+			if err == nil || !strings.Contains(err.Error(), key) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%s %s: %v", key, address, err)
+			}
+		}
+	}
+}
+
 func TestUnknownKeysAreFaults(t *testing.T) {
 	if _, err := parse(t, nil, []string{"--config", written(t, "lisen: x\n")}); err == nil || !strings.Contains(err.Error(), "lisen") {
 		t.Errorf("file: got %v", err)

@@ -55,6 +55,32 @@ func read(t *testing.T, db *database.DB, id string) thing {
 	return x
 }
 
+// However an address is written, its password stays out of what is said of it.
+func TestNoErrorHasAPassword(t *testing.T) {
+	for _, url := range []string{
+		"mysql://jishi:hunter2@127.0.0.1:1/pay", // as it should be; nobody listens there
+		"mysql://jishi:@hunter2@127.0.0.1:1/pay",
+		"mysql://127.0.0.1:1/hunter2@127.0.0.1:1/pay", // the user is 127.0.0.1
+		"mysql://jishi:1/x?hunter2@127.0.0.1:1/pay",
+		"mysql://127.0.0.1:1/pay?password=hunter2",
+		"mysql://jishi@127.0.0.1:1/pay?password=hunter2",
+		"mysql://jishi:hunter2",
+		"mysql:/jishi:hunter2@127.0.0.1:1/pay",
+		"mysql:jishi:hunter2@127.0.0.1:1/pay",
+		"mysql:jishi:hunter2%@127.0.0.1:1/pay",
+		"mariadb://jishi:hunter2@127.0.0.1:1/pay",
+		"mariadb:jishi:hunter2@127.0.0.1:1/pay",
+		"jishi:hunter2@tcp(127.0.0.1:1)/pay",
+	} {
+		db, err := database.Open(t.Context(), url)
+		if err == nil {
+			t.Errorf("%s is open: %v", url, db.Close())
+		} else if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
 func TestBothDatabasesAgree(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
 		now := database.At(time.Now())

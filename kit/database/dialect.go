@@ -146,7 +146,7 @@ func mysqlConfig(text string) (*mysql.Config, error) {
 	}
 	for key, values := range u.Query() {
 		if key != "tls" {
-			return nil, errors.New("the only option is tls, not " + key)
+			return nil, errors.New("the only option is tls")
 		}
 		c.TLSConfig = values[0]
 	}
@@ -169,12 +169,18 @@ func mysqlConfig(text string) (*mysql.Config, error) {
 	return c, nil
 }
 
+// hidePassword shows of a server's address no more than its kind unless the password is
+// surely where it should be: of one that is written otherwise, all may be the password.
 func hidePassword(text string) string {
+	kind, _, _ := strings.Cut(text, ":")
+	if kind == "sqlite" {
+		return text
+	}
 	u, err := url.Parse(text)
-	if err != nil {
-		kind, _, _ := strings.Cut(text, ":")
+	if err != nil || u.User == nil || strings.Count(text, "@") > 1 {
 		return kind + ":…"
 	}
+	u.RawQuery = ""
 	return u.Redacted()
 }
 
