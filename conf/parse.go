@@ -26,7 +26,7 @@ func Options(environ []string) []kong.Option {
 	}
 }
 
-// file reads a YAML file whose keys are the names of flags.
+// file reads a YAML file whose keys are the names of settings.
 func file(r io.Reader) (kong.Resolver, error) {
 	b, err := io.ReadAll(r)
 	if err != nil {
@@ -43,7 +43,7 @@ func file(r io.Reader) (kong.Resolver, error) {
 	return strict{inner, keys}, nil
 }
 
-// strict is a resolver that refuses keys which no flag has, and gives way to variables.
+// strict is a resolver that refuses keys which no setting has, and gives way to variables.
 type strict struct {
 	kong.Resolver
 	keys map[string]any
@@ -61,14 +61,17 @@ func (s strict) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (
 }
 
 func (s strict) Validate(app *kong.Application) error {
-	known := flagNames(app)
 	for key := range s.keys {
-		if !slices.Contains(known, key) {
+		if !slices.ContainsFunc(app.Flags, func(f *kong.Flag) bool { return f.Name == key && setting(f) }) {
 			return fmt.Errorf("configuration file: %s is no setting", key)
 		}
 	}
 	return s.Resolver.Validate(app)
 }
+
+// setting tells whether a flag of the application is one: a file neither asks for help nor
+// names another file.
+func setting(f *kong.Flag) bool { return f.Name != "help" && f.Name != "config" }
 
 func knownVariables(k *kong.Kong, environ []string) error {
 	known := flagNames(k.Model)
