@@ -29,6 +29,11 @@ var actions = []action{
 	{name: "buy", line: "POST /api/v1/orders", body: `{"items":[{"product":"{product}","quantity":1}]}`, user: true, once: true, want: 201},
 }
 
+// done tells whether an answer is what was asked for: of a purchase, a paid order.
+func (a *action) done(r reply) bool {
+	return r.status == a.want && (!a.once || outcomeOf(r, nil) == paid)
+}
+
 // Actions are the names of what buyers can do.
 func Actions() []string {
 	var names []string

@@ -130,7 +130,10 @@ func (c *client) request(buyer int, at time.Time) error {
 	if a.once {
 		o.key = c.driver.key()
 	}
+	sent, received := c.conn.sent, c.conn.received
 	r, err := c.send(a, o)
+	t.sent.Add(c.conn.sent - sent)
+	t.received.Add(c.conn.received - received)
 	t.count(i, r, err, time.Since(at))
 	if a.once {
 		t.order(o, outcomeOf(r, err))
@@ -138,14 +141,10 @@ func (c *client) request(buyer int, at time.Time) error {
 	return err
 }
 
-// send asks, and counts bytes.
+// send asks, and counts nothing.
 func (c *client) send(a *action, o order) (reply, error) {
-	sent, received := c.conn.sent, c.conn.received
 	c.out = a.write(c.out[:0], c.host, c.driver.world.tokens[o.buyer], o.product, o.key)
-	r, err := c.conn.do(c.out)
-	c.driver.tally.sent.Add(c.conn.sent - sent)
-	c.driver.tally.received.Add(c.conn.received - received)
-	return r, err
+	return c.conn.do(c.out)
 }
 
 // key is one that no other request of any run has.

@@ -3,6 +3,8 @@ package load
 import (
 	"bufio"
 	"fmt"
+	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -117,7 +119,7 @@ func TestAStallIsChargedToAllWhoWaited(t *testing.T) {
 }
 
 // One of two targets that refuses connections is seen in the errors and nowhere else: its
-// client tries ten times a second, and what isn't answered is no request and has no time.
+// client tries ten times a second, and what was never sent is no request and has no time.
 func TestATargetThatRefusesIsOnlyAnError(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -159,6 +161,49 @@ func stall(c net.Conn, first, others time.Duration) {
 		time.Sleep(first)
 		first = others
 		_, _ = fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	}
+}
+
+// Who waits for an answer that never comes has waited for all of the client's patience.
+func TestNoReplyIsChargedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		go func() { _, _ = io.Copy(io.Discard, theirs) }()
+		d := &driver{world: &world{tokens: make([]string, 1), products: make([]string, 1)}, tally: newTally()}
+		d.mix, _ = newMix(map[string]int{"list": 1})
+		d.clients = []*client{{driver: d, conn: &conn{net: ours, in: bufio.NewReader(ours)}}}
+		r := d.result(Options{}, d.run(t.Context(), phase{count: 1, buyers: 1}))
+		if want := float64(patience.Milliseconds()); r.Requests != 1 || r.Errors["no reply"] != 1 || r.Latency.Max != want || r.Actions["list"].Latency.Max != want {
+			t.Errorf("%d requests, errors %v, by up to %v ms; want one, of %v", r.Requests, r.Errors, r.Latency.Max, want)
+		}
+	})
+}
+
+// A purchase is done when it is paid: the shop says 201 to an order that it took while pay
+// was away, too.
+func TestAnOrderThatIsNotPaidIsNotDone(t *testing.T) {
+	for state, want := range map[string]struct {
+		done   int64
+		errors map[string]int64
+	}{
+		"paid":    {3, map[string]int64{}},
+		"pending": {0, map[string]int64{"201 pending": 3}},
+	} {
+		t.Run(state, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(201)
+				fmt.Fprintf(w, `{"id":"ord_1","state":%q}`, state)
+			}))
+			defer server.Close()
+			d := &driver{world: &world{tokens: make([]string, 1), products: []string{"prd_1"}}, tally: newTally()}
+			d.mix, _ = newMix(map[string]int{"buy": 1})
+			d.clients = []*client{{driver: d, host: "host", conn: &conn{address: server.Listener.Addr().String()}}}
+			r := d.result(Options{}, d.run(t.Context(), phase{count: 3, buyers: 1}))
+			if a := r.Actions["buy"]; a.Done != want.done || a.Failed != 3-want.done || !maps.Equal(r.Errors, want.errors) {
+				t.Errorf("%+v, errors %v; want %d done and errors %v", a, r.Errors, want.done, want.errors)
+			}
+			d.clients[0].conn.close()
+		})
 	}
 }
 
@@ -267,12 +312,16 @@ func TestOpenOrdersAreSettled(t *testing.T) {
 	if n := len(d.tally.orders.open); n != 1 {
 		t.Errorf("%d orders are open, want 1", n)
 	}
+	sent := d.tally.sent.Load()
 	d.settle(t.Context())
 	if n := d.tally.orders.ends[paid].Load(); n != 1 || len(d.tally.takeOpen()) > 0 {
 		t.Errorf("%d orders were paid, want 1 and none open", n)
 	}
 	if want := []string{"run1", "run1", "run1", "run1", "run1", "run1"}; !slices.Equal(keys, want) {
 		t.Errorf("keys were %v, want %v", keys, want)
+	}
+	if n, again := d.tally.times.count(), d.tally.sent.Load()-sent; n != 1 || again != 0 {
+		t.Errorf("%d requests, and %d bytes of asking again, which isn't measured", n, again)
 	}
 	d.clients[0].conn.close()
 }

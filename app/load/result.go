@@ -15,11 +15,11 @@ type Result struct {
 	Rate          float64           `json:"rate,omitempty"` // of an open loop
 	SetupSeconds  float64           `json:"setup_seconds"`
 	Seconds       float64           `json:"seconds"`
-	Requests      int64             `json:"requests"` // that were answered, as in what follows
+	Requests      int64             `json:"requests"` // that were sent, as in what follows
 	PerSecond     float64           `json:"per_second"`
 	Latency       Latency           `json:"latency_ms"`
 	Actions       map[string]Action `json:"actions"`
-	Errors        map[string]int64  `json:"errors"` // by status and code, or as no connection and no reply; a sold-out product is one too
+	Errors        map[string]int64  `json:"errors"` // by status and code or state, or as no connection and no reply; a sold-out product is one too
 	Bytes         Bytes             `json:"bytes"`
 	Orders        Orders            `json:"orders"` // with those of the warm-up
 	Stock         Stock             `json:"stock"`
@@ -31,12 +31,13 @@ type Result struct {
 // Action is how one action did.
 type Action struct {
 	Done      int64   `json:"done"`
-	Failed    int64   `json:"failed"`     // those without an answer too
+	Failed    int64   `json:"failed"`     // also those that were never sent
 	PerSecond float64 `json:"per_second"` // of those that were done
-	Latency   Latency `json:"latency_ms"` // of all that were answered
+	Latency   Latency `json:"latency_ms"` // of all that were sent
 }
 
-// Bytes are those of requests and replies, with their heads.
+// Bytes are those of requests and replies, with their heads; not of setting up, nor of what
+// was asked again afterwards.
 type Bytes struct {
 	Sent     int64 `json:"sent"`
 	Received int64 `json:"received"`

@@ -34,11 +34,11 @@ func outcomeOf(r reply, err error) outcome {
 		return refused
 	case err != nil:
 		return unknown
-	case r.status == 201 && bytes.Contains(r.body, []byte(`"state":"paid"`)):
+	case r.status == 201 && r.word() == "paid":
 		return paid
 	case r.status == 201 || r.status == 402:
 		return unpaid
-	case r.code() == "shop.sold_out":
+	case r.word() == "shop.sold_out":
 		return soldOut
 	case r.status >= 500 && r.status != 503:
 		return unknown
@@ -46,14 +46,15 @@ func outcomeOf(r reply, err error) outcome {
 	return refused // 503 says that nothing happened
 }
 
-// code is that of a problem document, "" of anything else.
-func (r reply) code() string {
-	_, rest, found := bytes.Cut(r.body, []byte(`"code":"`))
-	if !found || r.status < 400 {
-		return ""
+// word is the code of a problem document, or the state of an order; "" of anything else.
+func (r reply) word() string {
+	member := []byte(`"state":"`)
+	if r.status >= 400 {
+		member = []byte(`"code":"`)
 	}
-	code, _, _ := bytes.Cut(rest, []byte(`"`))
-	return string(code)
+	_, rest, _ := bytes.Cut(r.body, member)
+	word, _, _ := bytes.Cut(rest, []byte(`"`))
+	return string(word)
 }
 
 // series counts one action.
@@ -93,15 +94,15 @@ func (t *tally) afterWarmup() *tally {
 	return fresh
 }
 
-// count adds an answer to the action at i. Where there was none it has no time: how soon a
-// connection is refused says nothing of the market.
+// count adds an answer to the action at i. Who got none has waited all the same; only how
+// soon a connection is refused says nothing of the market, and has no time.
 func (t *tally) count(i int, r reply, err error, took time.Duration) {
 	s := &t.actions[i]
-	if err == nil {
+	if !errors.Is(err, errUnsent) {
 		s.times.add(took)
 		t.times.add(took)
 	}
-	if err == nil && r.status == actions[i].want {
+	if err == nil && actions[i].done(r) {
 		s.done.Add(1)
 		return
 	}
@@ -110,8 +111,8 @@ func (t *tally) count(i int, r reply, err error, took time.Duration) {
 	if err != nil {
 		what = err.Error()
 	}
-	if code := r.code(); code != "" {
-		what += " " + code
+	if word := r.word(); word != "" {
+		what += " " + word
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
