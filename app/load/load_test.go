@@ -30,7 +30,7 @@ func TestHistogram(t *testing.T) {
 	slices.Sort(all)
 	got := h.latency()
 	for share, got := range map[float64]float64{0.5: got.P50, 0.95: got.P95, 0.99: got.P99, 0.999: got.P999, 1: got.Max} {
-		want := all[int(share*float64(len(all)))-1].Seconds() * 1000
+		want := float64(all[int(share*float64(len(all)))-1].Microseconds()) / 1000
 		if got < want || got > want*1.01 {
 			t.Errorf("p%g is %g ms, want %g", 100*share, got, want)
 		}
