@@ -123,6 +123,19 @@ func TestUnknownKeysAreFaults(t *testing.T) {
 	}
 }
 
+// A number in the file is what it is as a flag: 600 is no duration, rather than 600 ns.
+func TestNumbersOfTheFile(t *testing.T) {
+	for _, text := range []string{"order-deadline: 600", "drain: 1.5", "open-orders: 1.5", "login-limit: 2.5", "listen: 8080", "currency: 7"} {
+		if c, err := parse(t, nil, []string{"--config", written(t, text+"\n")}); err == nil {
+			t.Errorf("%s is taken: %+v", text, c)
+		}
+	}
+	c, err := parse(t, nil, []string{"--config", written(t, "open-orders: 3\nsandbox: 0\ndemo: true\nlogin-limit: 5\n")})
+	if err != nil || c.OpenOrders != 3 || c.Sandbox || !c.Demo || c.LoginLimit != 5 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 func TestFees(t *testing.T) {
 	for text, want := range map[string]Percent{"0": 0, "2.5": 250, "0.05": 5, "100": 10_000} {
 		flag, err1 := parse(t, nil, []string{"--fee", text})

@@ -50,14 +50,20 @@ type strict struct {
 }
 
 // Resolve has nothing for a flag that a variable has set: kong lets what a resolver has
-// win over that.
+// win over that. Numbers are text, as in the other spellings, since kong takes one for a
+// duration in nanoseconds, and rounds.
 func (s strict) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
 	for _, name := range flag.Envs {
 		if _, set := os.LookupEnv(name); set {
 			return nil, nil
 		}
 	}
-	return s.Resolver.Resolve(ctx, parent, flag)
+	value, err := s.Resolver.Resolve(ctx, parent, flag)
+	switch value.(type) {
+	case int, float64, bool:
+		return fmt.Sprint(value), err
+	}
+	return value, err
 }
 
 func (s strict) Validate(app *kong.Application) error {

@@ -13,13 +13,12 @@ type Percent int64
 
 const wholePercent Percent = 100 * 100
 
-// Decode implements [kong.MapperValue]. A file may have it as a number.
+// Decode implements [kong.MapperValue].
 func (p *Percent) Decode(ctx *kong.DecodeContext) error {
-	token, err := ctx.Scan.PopValue("percent")
-	if err != nil {
+	var text string
+	if err := ctx.Scan.PopValueInto("percent", &text); err != nil {
 		return err
 	}
-	text := fmt.Sprint(token.Value)
 	whole, frac, _ := strings.Cut(text, ".")
 	n, err := strconv.ParseUint(whole+(frac + "00")[:max(len(frac), 2)], 10, 32)
 	if err != nil || whole == "" || len(frac) > 2 || Percent(n) > wholePercent {
