@@ -31,7 +31,7 @@ func (m *migrateCmd) Run(ctx context.Context, c *conf.Config, term terminal) err
 
 type tokenCmd struct {
 	User     string        `required:"" help:"Phone number or e-mail address of the user." placeholder:"IDENTIFIER"`
-	Resource []string      `default:"auth,pay,shop" help:"Modules that the token is for."`
+	Resource []string      `default:"auth,pay,shop" enum:"auth,pay,shop" help:"Modules that the token is for."`
 	Life     time.Duration `default:"12h" help:"How long it is valid."`
 }
 
@@ -46,7 +46,7 @@ func (t *tokenCmd) Run(ctx context.Context, c *conf.Config, term terminal) error
 }
 
 type verifyCmd struct {
-	Modules []string `arg:"" optional:"" enum:"auth,pay,shop" help:"pay, shop; all when none is named."`
+	Modules []string `arg:"" optional:"" enum:"pay,shop" help:"pay, shop; both when none is named."`
 	Chain   bool     `help:"Also read the seals, which show what was changed behind the market's back."`
 
 	Head map[string]string `help:"Heads of the chains as the log had them: a cut off end shows. Implies --chain." placeholder:"MODULE=SEQ:HEX"`
