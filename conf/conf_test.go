@@ -109,6 +109,12 @@ func TestNoFaultHasAPassword(t *testing.T) {
 			}
 		}
 	}
+	for _, text := range []string{"pay-database: [mysql://jishi:hunter2@db/pay]", "pay-database: {mysql: //jishi:hunter2@db/pay}"} {
+		_, err := parse(t, nil, []string{"--config", written(t, text+"\n")})
+		if err == nil || !strings.Contains(err.Error(), "pay-database") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 }
 
 func TestUnknownKeysAreFaults(t *testing.T) {

@@ -2,6 +2,7 @@ package conf
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -62,6 +63,10 @@ func (s strict) Resolve(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (
 	switch value.(type) {
 	case int, float64, bool:
 		return fmt.Sprint(value), err
+	case []any, map[string]any:
+		if !flag.IsSlice() { // kong would print it, with whatever password is in it
+			return nil, errors.New("want one value in the configuration file")
+		}
 	}
 	return value, err
 }
