@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -164,7 +165,7 @@ func (s *Service) addRefund(ctx context.Context, tx bun.Tx, r Refund, actor auth
 		return fmt.Errorf("write refund %s: %w", r.ID, err)
 	}
 	crash.Point("shop.refund.written")
-	return s.recordRefund(ctx, tx, r.ID, r.State, actor)
+	return s.recordRefund(ctx, tx, r, r.State, actor)
 }
 
 // refundable narrows an update to shipments of which a refund may be opened now.
@@ -243,15 +244,38 @@ func (s *Service) moveRefund(ctx context.Context, tx bun.Tx, r Refund, to Refund
 	if !won {
 		return shopclient.ErrRefundState
 	}
-	return s.recordRefund(ctx, tx, r.ID, to, actor)
+	return s.recordRefund(ctx, tx, r, to, actor)
 }
 
-func (s *Service) recordRefund(ctx context.Context, tx bun.Tx, rid RefundID, state RefundState, actor authclient.UserID) error {
-	_, err := tx.NewInsert().Model(&refundEvent{RefundID: rid, State: state, Actor: actor, At: database.At(s.now())}).Exec(ctx)
-	if err != nil {
-		return fmt.Errorf("record refund %s as %s: %w", rid, state, err)
+func (s *Service) recordRefund(ctx context.Context, tx bun.Tx, r Refund, state RefundState, actor authclient.UserID) error {
+	e := refundEvent{RefundID: r.ID, State: state, Actor: actor, At: database.At(s.now())}
+	if state == Granted {
+		last, err := lastGrant(ctx, tx, r.ShipmentID)
+		if err != nil {
+			return err
+		}
+		if !e.At.After(last.Time) {
+			e.At = database.At(last.Add(time.Microsecond))
+		}
+	}
+	if _, err := tx.NewInsert().Model(&e).Exec(ctx); err != nil {
+		return fmt.Errorf("record refund %s as %s: %w", r.ID, state, err)
 	}
 	return nil
+}
+
+// lastGrant is when a refund of a shipment was last granted. They go back in the order of these
+// times, so none may be before another one by a clock that is behind. Whoever grants a refund keeps
+// others from its shipment, or loses it to them, so none comes in between.
+func lastGrant(ctx context.Context, tx bun.Tx, sid ShipmentID) (database.Time, error) {
+	var last database.Time
+	err := tx.NewSelect().TableExpr("refunds AS r").
+		Join("JOIN refund_events AS e ON e.refund_id = r.id AND e.state = r.state").
+		ColumnExpr("MAX(e.at)").Where("r.shipment_id = ?", sid).Where("r.state = ?", Granted).Scan(ctx, &last)
+	if err != nil {
+		return last, fmt.Errorf("read when a refund of shipment %s was last granted: %w", sid, err)
+	}
+	return last, nil
 }
 
 // end closes an open refund: to Granted, or to what leaves the shipment as it was, whose
