@@ -55,7 +55,8 @@ func Compare(o Order, p payclient.Payment) (what, found string) {
 }
 
 // differences compares an order with its payment, and each seller's share. One that nobody has
-// ended for long after its deadline has lost its job.
+// ended for long after its deadline has lost its job. Of each kind there is one, the first: it is
+// mended for all shares.
 func (b books) differences(p payclient.Payment, now time.Time) []difference {
 	if what, found := Compare(b.Order, p); what != "" {
 		return []difference{{what, found}}
@@ -64,13 +65,20 @@ func (b books) differences(p payclient.Payment, now time.Time) []difference {
 		return []difference{{shopclient.FoundNotCanceled, fmt.Sprintf("it was to be paid until %s, and is pending", b.DeadlineAt.UTC().Format(time.RFC3339))}}
 	}
 	var all []difference
+	add := func(d difference) {
+		if !slices.ContainsFunc(all, func(x difference) bool { return x.what == d.what }) {
+			all = append(all, d)
+		}
+	}
 	for _, sh := range b.shares {
 		i := slices.IndexFunc(p.Parties, func(x payclient.Party) bool { return x.Payee == string(sh.Seller) })
 		if i < 0 {
-			all = append(all, difference{shopclient.FoundNotCaptured, fmt.Sprintf("payment %s has no share of %s", p.ID, sh.Seller)})
+			add(difference{shopclient.FoundNotCaptured, fmt.Sprintf("payment %s has no share of %s", p.ID, sh.Seller)})
 			continue
 		}
-		all = append(all, b.shareDifferences(sh, p.Parties[i])...)
+		for _, d := range b.shareDifferences(sh, p.Parties[i]) {
+			add(d)
+		}
 	}
 	return all
 }

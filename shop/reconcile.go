@@ -30,8 +30,9 @@ const (
 	differs = 5 * time.Minute
 
 	comparedAtOnce = 100             // orders
-	batchesInARun  = 10              // then the job writes down how far it is
+	batchesInARun  = 10              // then the job rests
 	restOfRuns     = 2 * time.Second // which bounds what a pass costs, however many orders there are
+	keepFor        = 5 * time.Second // how long writing down a batch is tried; fits with a handler's time into the lease
 )
 
 // passes are the kinds of pass: how often each begins, and how far back it goes.
@@ -83,24 +84,16 @@ func (s *Service) reconcile(ctx context.Context, log *slog.Logger, name string) 
 		r.StartedAt, r.Orders = database.At(now), 0
 		r.AfterID = OrderID(id.Since("ord", now.Add(-passes[name].back)))
 	}
-	again := now.Add(restOfRuns)
 	for range batchesInARun {
-		n, last, err := s.compareBatch(ctx, log, r.AfterID)
+		ended, err := s.compareBatch(ctx, log, &r)
 		if err != nil {
 			return time.Time{}, err
 		}
-		r.Orders += int64(n)
-		if last == "" {
-			r.EndedAt, r.Compared = database.At(s.now()), r.Orders
-			again = later(now, r.StartedAt.Add(every))
-			break
+		if ended {
+			return later(now, r.StartedAt.Add(every)), nil
 		}
-		r.AfterID = last
 	}
-	return again, s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := database.Upsert(tx.NewInsert().Model(&r), []string{"name"}, "after_id", "orders", "started_at", "ended_at", "compared").Exec(ctx)
-		return err
-	})
+	return now.Add(restOfRuns), nil
 }
 
 func later(a, b time.Time) time.Time {
@@ -110,33 +103,37 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// compareBatch compares the orders that follow one, mends what can be mended, and writes down
-// what was found. It tells how many orders there were and the last of them, "" when they were
-// all that are old enough. Pay is read first: whatever it has done, the shop decided before, so
-// what is read afterwards knows of it.
-func (s *Service) compareBatch(ctx context.Context, log *slog.Logger, after OrderID) (int, OrderID, error) {
+// compareBatch compares the orders that come next in a pass, mends what can be mended, and writes
+// down what was found and how far the pass is. It tells whether these were all that are old enough.
+// Pay is read first: whatever it has done, the shop decided before, so what is read afterwards
+// knows of it.
+func (s *Service) compareBatch(ctx context.Context, log *slog.Logger, r *Reconciliation) (bool, error) {
+	after := r.AfterID
 	upTo := OrderID(id.Since("ord", s.now().Add(-differs)))
 	var ids []OrderID
 	err := s.db.NewSelect().Model((*Order)(nil)).Column("id").
 		Where("id > ?", after).Where("id <= ?", upTo).Order("id").Limit(comparedAtOnce).Scan(ctx, &ids)
 	if err != nil {
-		return 0, "", fmt.Errorf("read orders after %s: %w", after, err)
+		return false, fmt.Errorf("read orders after %s: %w", after, err)
 	}
-	last := OrderID("")
-	if len(ids) == comparedAtOnce {
-		last = ids[len(ids)-1]
-		upTo = last
+	r.Orders += int64(len(ids))
+	ended := len(ids) < comparedAtOnce
+	if ended {
+		r.EndedAt, r.Compared = database.At(s.now()), r.Orders
+	} else {
+		upTo = ids[len(ids)-1]
+		r.AfterID = upTo
 	}
 	payments, err := s.paymentsIn(ctx, payclient.OrderRange{After: string(after), UpTo: string(upTo)})
 	if err != nil {
-		return 0, "", err
+		return false, err
 	}
 	within := func(column string, q *bun.SelectQuery) *bun.SelectQuery {
 		return q.Where("? > ?", bun.Ident(column), after).Where("? <= ?", bun.Ident(column), upTo)
 	}
 	all, err := s.booksOf(ctx, within)
 	if err != nil {
-		return 0, "", err
+		return false, err
 	}
 	for order := range payments {
 		if _, known := all[order]; !known {
@@ -146,7 +143,7 @@ func (s *Service) compareBatch(ctx context.Context, log *slog.Logger, after Orde
 	var open []Finding
 	err = within("order_id", s.db.NewSelect().Model(&open)).Where("state = ?", OpenFinding).Scan(ctx)
 	if err != nil {
-		return 0, "", fmt.Errorf("read open findings: %w", err)
+		return false, fmt.Errorf("read open findings: %w", err)
 	}
 	found := s.judge(ctx, all, payments, open)
 	for _, f := range found {
@@ -157,8 +154,17 @@ func (s *Service) compareBatch(ctx context.Context, log *slog.Logger, after Orde
 		log.LogAttrs(ctx, level, "finding", slog.String("order", string(f.OrderID)), slog.String("what", f.What),
 			slog.String("state", string(f.State)), slog.String("found", f.Found))
 	}
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return keepFindings(ctx, tx, found) })
-	return len(ids), last, err
+	// Mending may have taken all the time: what was found is kept, and the next run goes on behind it.
+	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepFor)
+	defer cancel()
+	err = s.db.InTx(keeping, func(ctx context.Context, tx bun.Tx) error {
+		if err := keepFindings(ctx, tx, found); err != nil {
+			return err
+		}
+		_, err := database.Upsert(tx.NewInsert().Model(r), []string{"name"}, "after_id", "orders", "started_at", "ended_at", "compared").Exec(ctx)
+		return err
+	})
+	return ended, err
 }
 
 func (s *Service) paymentsIn(ctx context.Context, in payclient.OrderRange) (map[OrderID]payclient.Payment, error) {

@@ -304,6 +304,121 @@ func TestEachShareIsMended(t *testing.T) {
 	})
 }
 
+// counted is a pay that counts the refunds it is asked for.
+type counted struct {
+	*shoptest.Pay
+	refunds int
+}
+
+func (p *counted) Refund(ctx context.Context, payment string, in payclient.NewRefund) (payclient.Refund, error) {
+	p.refunds++
+	return p.Pay.Refund(ctx, payment, in)
+}
+
+// However many sellers an order has whose shares can't be mended, each of them is tried once.
+func TestManySharesAreTriedOnce(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		const sellers = 10
+		var products []Product
+		for i := range sellers {
+			products = append(products, m.productOf(buyer(i), "Cup", "3.00", 5))
+		}
+		all := m.shipmentsNow(m.bought(products...))
+		for _, sh := range all {
+			if err := errors.Join(second(m.Ship(t.Context(), sh.Seller, sh.ID, "SF", "1")), second(m.Receive(t.Context(), bob.ID, sh.ID))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m.work()
+		for _, sh := range all {
+			if err := second(m.Grant(t.Context(), sh.Seller, m.asked(sh, nil).ID)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pay := &counted{Pay: m.pay}
+		m.payments = pay
+		m.pay.Set(func(x *shoptest.Pay) { x.Broke = true })
+		if got := m.pass(); got != "refund open" || pay.refunds != sellers {
+			t.Errorf("got %s, and pay was asked for %d refunds; want refund open and %d", got, pay.refunds, sellers)
+		}
+		m.pay.Set(func(x *shoptest.Pay) { x.Broke = false })
+		if got := m.pass(); got != "refund mended" {
+			t.Errorf("got %s, want refund mended", got)
+		}
+	})
+}
+
+// outOfTime is a pay that is asked at the end of one's time: for the second page of payments, or for
+// a refund.
+type outOfTime struct {
+	*shoptest.Pay
+	end   context.CancelFunc
+	pages []payclient.OrderRange
+}
+
+func (p *outOfTime) Payments(ctx context.Context, in payclient.OrderRange, page payclient.Page) (payclient.Payments, error) {
+	if p.pages = append(p.pages, in); len(p.pages) == 2 {
+		p.end()
+		return payclient.Payments{}, ctx.Err()
+	}
+	return p.Pay.Payments(ctx, in, page)
+}
+
+func (p *outOfTime) Refund(ctx context.Context, _ string, _ payclient.NewRefund) (payclient.Refund, error) {
+	p.end()
+	return payclient.Refund{}, ctx.Err()
+}
+
+// A run whose time is over in its second batch has done the first one.
+func TestAPassGoesOnBehindWhatIsCompared(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		c := m.canceled(1, 2*comparedAtOnce+50)
+		m.write(c)
+		m.pay.PutBack(string(c.orders[0].ID), payclient.Payment{ID: "pay_x", State: payclient.Captured, Captured: money.Amount{Minor: 100, Currency: money.CNY}})
+		m.forward(differs + time.Minute)
+		ctx, cancel := context.WithCancel(t.Context())
+		pay := &outOfTime{Pay: m.pay, end: cancel}
+		m.payments = pay
+		if _, err := m.reconcile(ctx, slog.New(slog.DiscardHandler), "all"); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want what ended it", err)
+		}
+		if got := m.found(); got != "not_repaid open" {
+			t.Errorf("found %s, want not_repaid open", got)
+		}
+		if _, err := m.reconcile(t.Context(), slog.New(slog.DiscardHandler), "all"); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := pay.pages[2].After, string(c.orders[comparedAtOnce-1].ID); got != want {
+			t.Errorf("the next run begins after %q, want %q", got, want)
+		}
+		all, err := m.Reconciled(t.Context(), olga.ID)
+		if err != nil || len(all) != 1 || all[0].Compared != int64(len(c.orders)) {
+			t.Errorf("got %+v, %v; want a pass of %d orders", all, err, len(c.orders))
+		}
+	})
+}
+
+// What was found is kept where mending it took all the time that a run has.
+func TestFindingsAreKeptWhenTimeIsOver(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		_, sh := m.sent(m.product(5))
+		m.grantedRefund(sh, 500)
+		m.forward(differs + time.Minute)
+		ctx, cancel := context.WithCancel(t.Context())
+		m.payments = &outOfTime{Pay: m.pay, end: cancel}
+		if _, err := m.reconcile(ctx, slog.New(slog.DiscardHandler), "all"); err != nil {
+			t.Error(err)
+		}
+		if got := m.found(); got != "refund open" {
+			t.Errorf("found %q, want refund open", got)
+		}
+		m.payments = m.pay
+		if got := m.pass(); got != "refund mended" {
+			t.Errorf("got %s, want refund mended", got)
+		}
+	})
+}
+
 // loseJob takes the job of an order away, and puts the clock to its deadline.
 func (m *market) loseJob(o Order) {
 	m.t.Helper()
