@@ -111,6 +111,7 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 		"nothing":                                   {},
 		"a paid order is called off":                {shop: "UPDATE orders SET state = 'canceled' WHERE total = 1200", compared: "3 orders and 3 payments compared, 1 paid, 1", want: []string{paidIsCaptured + ": ord"}},
 		"an unpaid order is called paid":            {shop: "UPDATE orders SET state = 'paid', total = 3500 WHERE total = 3600", compared: "3 orders and 3 payments compared, 3 paid, 0", want: []string{paidIsCaptured + ": ord"}},
+		"a canceled order can be paid":              {shop: "UPDATE orders SET state = 'canceled' WHERE total = 3600", pay: "UPDATE payments SET state = 'open', wallet_id = NULL, authorized = 0, captured = 0, settled_at = NULL WHERE amount = 3600", compared: "3 orders and 3 payments compared, 2 paid, 0", want: []string{paidIsCaptured + ": ord"}},
 		"an order vanishes":                         {shop: "DELETE FROM orders WHERE total = 1200", compared: "2 orders and 3 payments compared, 1 paid, 2", want: []string{shop.SoldIsPaid + ": prd"}},
 		"an order has vanished long ago":            {shop: "DELETE FROM orders WHERE total = 1200", pay: "UPDATE payments SET settled_at = 1 WHERE amount = 1200", compared: "2 orders and 3 payments compared, 1 paid, 1", want: []string{paidIsCaptured + ": ord", shop.SoldIsPaid + ": prd"}},
 		"a payment is for an order to come":         {pay: "UPDATE payments SET order_id = 'ord_other' WHERE amount = 3600"},

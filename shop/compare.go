@@ -44,6 +44,8 @@ func Compare(o Order, p payclient.Payment) (what, found string) {
 		what = shopclient.FoundNotPaid
 	case o.State == Pending && p.State == payclient.Closed:
 		what = shopclient.FoundNotCanceled
+	case o.State == Canceled && (p.State == payclient.Open || p.State == payclient.Authorized):
+		what = shopclient.FoundNotClosed
 	case o.State == Canceled && kept:
 		what = shopclient.FoundNotRepaid
 	case !unpaid && (!captured || p.Captured != o.Amount()):

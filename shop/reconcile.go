@@ -251,6 +251,9 @@ func (s *Service) mend(ctx context.Context, b books, what string) error {
 			_, err = s.close(ctx, o)
 		}
 		return err
+	case shopclient.FoundNotClosed:
+		_, err := s.payments.Close(ctx, string(b.ID)) // what was paid by now is found the next time
+		return err
 	case shopclient.FoundNotRepaid:
 		if err := s.arrivedLate(ctx, b.ID); err != nil {
 			return err

@@ -128,6 +128,15 @@ func TestDifferencesAreFound(t *testing.T) {
 			m.pay.Capture(string(o.ID), nil)
 			return o
 		}, Canceled},
+		{"a canceled order can be paid, and nobody has", "not_closed mended", func(t *testing.T, m *market, p Product) Order {
+			o := m.pending(p, 1)
+			before := m.pay.Payment(string(o.ID))
+			if _, err := m.Cancel(t.Context(), bob.ID, o.ID); err != nil {
+				t.Fatal(err)
+			}
+			m.pay.PutBack(string(o.ID), before)
+			return o
+		}, Canceled},
 		{"a share that was not released", "release mended", func(_ *testing.T, m *market, p Product) Order {
 			o, _ := m.delivered(p) // and its job is not run
 			return o

@@ -13,6 +13,7 @@ import (
 const (
 	FoundNotPaid     = "not_paid"     // the money is taken, but the order waits for it
 	FoundNotCanceled = "not_canceled" // the payment is closed, or its time is over, but the order waits for it
+	FoundNotClosed   = "not_closed"   // the order is canceled, but its payment can still be paid
 	FoundNotRepaid   = "not_repaid"   // the order is canceled, but its money is still there
 	FoundNotCaptured = "not_captured" // the order is paid, but that money was not taken
 	FoundRefund      = "refund"       // granted, but pay has not given it back, or the shop has not heard of it
@@ -32,7 +33,7 @@ const (
 type Finding struct {
 	ID       string     `json:"id" example:"fnd_06f3kq0c8dv3t2mjh41m6r9s5g"`
 	Order    string     `json:"order"`
-	What     string     `json:"what" enum:"not_paid,not_canceled,not_repaid,not_captured,refund,release,undecided,no_order"`
+	What     string     `json:"what" enum:"not_paid,not_canceled,not_closed,not_repaid,not_captured,refund,release,undecided,no_order"`
 	Found    string     `json:"found" doc:"what each of the two says"`
 	State    string     `json:"state" enum:"open,mended"`
 	Since    time.Time  `json:"since" doc:"when it was found first"`
