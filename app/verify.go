@@ -150,7 +150,7 @@ type comparison struct {
 func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) error {
 	after := shop.OrderID("")
 	for {
-		orders, err := s.OrdersAfter(ctx, after, compareBatch)
+		orders, awaited, err := s.OrdersAfter(ctx, after, compareBatch)
 		if err != nil {
 			return err
 		}
@@ -181,7 +181,7 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 			c.orders++
 			x := payments[string(o.ID)]
 			delete(payments, string(o.ID))
-			agrees := c.order(string(o.ID), o, x)
+			agrees := c.order(string(o.ID), o, x, awaited[string(o.ID)])
 			if o.State == shop.Paid || o.State == shop.Completed {
 				c.paid++
 				if agrees {
@@ -190,7 +190,7 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 			}
 		}
 		for _, x := range payments {
-			c.order(x.Order, shop.Order{}, x)
+			c.order(x.Order, shop.Order{}, x, false)
 		}
 		if upTo == "" {
 			return nil
@@ -200,13 +200,13 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 }
 
 // order compares one with its payment, and tells whether they agree. What pay has done a moment
-// ago the shop may not have heard of.
-func (c *comparison) order(id string, o shop.Order, x payclient.Payment) bool {
+// ago the shop may not have heard of; an awaited order has a job that asks.
+func (c *comparison) order(id string, o shop.Order, x payclient.Payment, awaited bool) bool {
 	what, found := shop.Compare(o, x)
 	young := x.SettledAt != nil && c.now.Sub(*x.SettledAt) < captureGrace
 	switch {
 	case what == "" || what == shopclient.FoundNotCanceled: // that one's job comes, or is overdue
-	case young && (what == shopclient.FoundNotPaid || what == shopclient.FoundNoOrder):
+	case what == shopclient.FoundNotPaid && (young || awaited), what == shopclient.FoundNoOrder && young:
 		c.waiting++
 	default:
 		c.report(paidIsCaptured, id, found)

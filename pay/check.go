@@ -25,7 +25,7 @@ const (
 	FeesFit          = "fees are those of the releases"
 	WorldIsToppedUp  = "the world has given the sum of the top-ups that succeeded"
 	NothingElseMoved = "every transfer is of a top-up, a payment, a refund or a release"
-	NothingLate      = "no payment waits past its deadline, unless nobody works"
+	NothingLate      = "no payment waits past its deadline without a job that ends it"
 )
 
 // Checked is how much a check read.

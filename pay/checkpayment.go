@@ -86,8 +86,8 @@ func (s *Service) readBatch(ctx context.Context, tx bun.Tx, after PaymentID) (pa
 	return b, err
 }
 
-// late finds the payments whose time is over. Where the job is overdue too that would end one,
-// nobody works: the market stands still, or can't keep up.
+// late finds the payments whose time is over. Where the job waits that will end one, the market
+// stands still, or can't keep up.
 func (s *Service) late(ctx context.Context, tx bun.Tx, rows []paymentRow) (map[PaymentID]bool, error) {
 	var ids []string
 	for _, r := range rows {
@@ -95,10 +95,10 @@ func (s *Service) late(ctx context.Context, tx bun.Tx, rows []paymentRow) (map[P
 			ids = append(ids, string(r.ID))
 		}
 	}
-	standing, err := s.jobs.Overdue(ctx, tx, expireJob, ids)
+	awaited, err := s.jobs.Awaited(ctx, tx, expireJob, ids)
 	late := map[PaymentID]bool{}
 	for _, id := range ids {
-		late[PaymentID(id)] = !standing[id]
+		late[PaymentID(id)] = !awaited[id]
 	}
 	return late, err
 }

@@ -427,8 +427,8 @@ func TestTheClockStepsBackWhileAPaymentEnds(t *testing.T) {
 	})
 }
 
-// Where nobody works, a payment that is past its deadline is no violation: it ends when
-// somebody does. One without a job would stay, whatever else is overdue.
+// Where nobody works, or who did has died, a payment that is past its deadline is no violation: it
+// ends when somebody does. One without a job would stay, whatever else is overdue.
 func TestAPaymentThatNobodyWillEndIsReported(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		with, _ := b.held(t, "order-1")
@@ -445,11 +445,22 @@ func TestAPaymentThatNobodyWillEndIsReported(t *testing.T) {
 			}
 			return ids
 		}
+		b.clock.pass(with.ExpiresAt.Sub(b.clock.now()))
+		dies := func(context.Context, job.Job) error {
+			if b.clock.pass(90 * time.Second); len(late()) > 0 {
+				t.Errorf("reported while its job is leased: %v", late())
+			}
+			return job.Later(b.clock.now().Add(time.Hour))
+		}
+		n, err := b.config.Jobs.Drain(t.Context(), slog.New(slog.DiscardHandler), map[string]job.Handler{"pay.expire": dies})
+		if err != nil || n != 2 {
+			t.Errorf("%d runs, %v; want 2", n, err)
+		}
 		b.clock.pass(31 * 24 * time.Hour)
 		if got := late(); len(got) > 0 {
 			t.Errorf("reported while nobody works: %v", got)
 		}
-		err := b.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		err = b.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
 			return b.config.Jobs.Remove(ctx, tx, "pay.expire", string(without.ID))
 		})
 		if err != nil {

@@ -26,14 +26,14 @@ const (
 	RefundHistory    = "a refund's history has its state"
 	RefundIsOf       = "a refund is of a shipment of its order"
 	RefundIsOpen     = "a refund waits for an answer exactly when its shipment says so"
-	NothingLate      = "no order, shipment or refund is long after its deadline, unless nobody works"
+	NothingLate      = "no order, shipment or refund is long after its deadline without a job that ends it"
 )
 
 // query is an invariant of rows: what it finds is wrong.
 type query struct {
 	invariant, found string
 	wrong            *bun.SelectQuery // for ids
-	job              string           // the kind that ends it; what has such a job that is overdue is not reported
+	job              string           // the kind that ends it; what has such a job is not reported
 }
 
 // checkOrders verifies orders with all that belongs to them, a batch at a time.
@@ -68,17 +68,14 @@ func (s *Service) ask(ctx context.Context, tx bun.Tx, q query, report ledger.Rep
 	if err := q.wrong.Scan(ctx, &ids); err != nil || len(ids) == 0 {
 		return err
 	}
-	// A market that stands still, or can't keep up, has overdue jobs: it will end what is late.
-	waits := s.jobs.Overdue
-	if q.job == refundJob { // which waits until the seller has the money
-		waits = s.jobs.Awaited
-	}
-	standing, err := waits(ctx, tx, q.job, ids)
+	// Where the market stands still or can't keep up, pay is away, or a seller has no money, a job
+	// waits that will end what is late.
+	awaited, err := s.jobs.Awaited(ctx, tx, q.job, ids)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if !standing[id] {
+		if !awaited[id] {
 			report(q.invariant, id, q.found)
 		}
 	}

@@ -15,15 +15,17 @@ import (
 
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
+	"jishi/shop/shoptest"
 )
 
-// Where nobody works, what is past its deadline is no violation: it ends when somebody does.
-// What has no job any more would never end.
+// Where pay is away or nobody works, what is past its deadline is no violation: it ends when pay is
+// back and somebody does. What has no job any more would never end, nor what has one for another year.
 func TestWhatNobodyWillEndIsReported(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
 		m := newMarket(t, db)
 		p := m.product(20)
-		late := map[string]string{string(m.pending(p, 1).ID): settleJob}
+		pending := m.pending(p, 1)
+		late := map[string]string{string(pending.ID): settleJob}
 		late[string(m.shipped(m.bought(p)).ID)] = confirmJob
 		late[string(m.asked(m.shipped(m.bought(p)), nil).ID)] = answerJob
 		received := m.shipped(m.bought(p))
@@ -49,12 +51,34 @@ func TestWhatNobodyWillEndIsReported(t *testing.T) {
 		if ids := reported(); len(ids) > 0 {
 			t.Errorf("reported before their time: %v", ids)
 		}
+		m.pay.Set(func(x *shoptest.Pay) { x.Before = unreachable })
+		for m.work(); !m.clock().After(pending.DeadlineAt.Add(grace)); m.work() {
+			m.forward(grace + time.Minute)
+		}
+		if ids := reported(); len(ids) > 0 {
+			t.Errorf("reported while pay is away: %v", ids)
+		}
 		m.forward(30 * 24 * time.Hour)
 		if ids := reported(); len(ids) > 0 {
 			t.Errorf("reported while nobody works: %v", ids)
 		}
 
 		err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+			var errs []error
+			for id, kind := range late {
+				_, err := tx.NewUpdate().Table("jobs").Set("due_at = ?", database.At(m.clock().AddDate(1, 0, 0))).
+					Where("kind = ?", kind).Where("? = ?", bun.Ident("key"), id).Exec(ctx)
+				errs = append(errs, err)
+			}
+			return errors.Join(errs...)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := reported(), slices.Sorted(maps.Keys(late)); !slices.Equal(got, want) {
+			t.Errorf("with jobs for another year %v are reported, want %v", got, want)
+		}
+		err = db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
 			var errs []error
 			for id, kind := range late {
 				errs = append(errs, m.jobs.Remove(ctx, tx, kind, id))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/uptrace/bun"
+
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 )
@@ -25,14 +27,29 @@ type Settled struct {
 	Released int64 // of it: done, and not granted to go back since
 }
 
-// OrdersAfter are up to n orders that follow one, by id, without their lines.
-func (s *Service) OrdersAfter(ctx context.Context, after OrderID, n int) ([]Order, error) {
+// OrdersAfter are up to n orders that follow one, by id, without their lines, and which of the
+// pending ones will be brought to where their payments are.
+func (s *Service) OrdersAfter(ctx context.Context, after OrderID, n int) ([]Order, map[string]bool, error) {
 	var all []Order
-	err := s.db.NewSelect().Model(&all).Where("id > ?", after).Order("id").Limit(int64(n)).Scan(ctx)
+	var awaited map[string]bool
+	err := s.db.Snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+		err := tx.NewSelect().Model(&all).Where("id > ?", after).Order("id").Limit(int64(n)).Scan(ctx)
+		if err != nil {
+			return err
+		}
+		var pending []string
+		for _, o := range all {
+			if o.State == Pending {
+				pending = append(pending, string(o.ID))
+			}
+		}
+		awaited, err = s.jobs.Awaited(ctx, tx, settleJob, pending)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read orders: %w", err)
+		return nil, nil, fmt.Errorf("read orders: %w", err)
 	}
-	return all, nil
+	return all, awaited, nil
 }
 
 // SettledAfter is that of the paid orders that follow one, by id, up to another; "" is no end.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -445,3 +446,30 @@ func TestRunEndsCleanly(t *testing.T) {
 }
 
 func TestSchemasAreTheSame(t *testing.T) { dbtest.Parity(t, job.Migrate) }
+
+// What is awaited will be run before long: it is overdue, runs now, or was put off for a while.
+func TestAwaited(t *testing.T) {
+	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
+		add(t, db, q, job.Job{Kind: "k", Key: "dead"})
+		drain(t, q, func(context.Context, job.Job) error { return job.Schedule{}.Failed(errors.New("x")) })
+		now := c.now()
+		add(t, db, q,
+			job.Job{Kind: "k", Key: "running", At: now.Add(-2 * time.Hour)},
+			job.Job{Kind: "k", Key: "overdue", At: now.Add(-time.Hour)},
+			job.Job{Kind: "k", Key: "later", At: now.Add(time.Hour)},
+			job.Job{Kind: "k", Key: "next year", At: now.AddDate(1, 0, 0)},
+			job.Job{Kind: "other", Key: "of another kind"})
+		drain(t, q, func(ctx context.Context, j job.Job) error {
+			if j.Key != "running" {
+				return nil
+			}
+			return db.Snapshot(ctx, func(ctx context.Context, tx bun.Tx) error {
+				got, err := q.Awaited(ctx, tx, "k", []string{"dead", "running", "overdue", "later", "next year", "of another kind", "none"})
+				if want := map[string]bool{"running": true, "overdue": true, "later": true}; !maps.Equal(got, want) {
+					t.Errorf("awaited are %v, want %v", got, want)
+				}
+				return err
+			})
+		})
+	})
+}

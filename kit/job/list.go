@@ -98,24 +98,21 @@ func (q *Queue) Size(ctx context.Context) (Size, error) {
 	return s, nil
 }
 
-// Overdue tells which of these jobs of a kind are overdue, as tx sees them.
-func (q *Queue) Overdue(ctx context.Context, tx bun.Tx, kind string, keys []string) (map[string]bool, error) {
-	return q.waiting(ctx, kind, keys, tx.NewSelect().Where("due_at <= ?", database.At(q.now().Add(-overdueAfter))))
-}
+// awaitedFor is how far ahead a job is due that was put off or is leased: less than this.
+const awaitedFor = 2 * time.Hour
 
-// Awaited tells which of these jobs of a kind will be done some time, as tx sees them.
+// Awaited tells which of these jobs of a kind are due, run, or were put off for a while, as tx sees
+// them: they will be done some time, also where nobody works. One that is due much later isn't among
+// them, since it doesn't do what waits for it now.
 func (q *Queue) Awaited(ctx context.Context, tx bun.Tx, kind string, keys []string) (map[string]bool, error) {
-	return q.waiting(ctx, kind, keys, tx.NewSelect())
-}
-
-func (q *Queue) waiting(ctx context.Context, kind string, keys []string, which *bun.SelectQuery) (map[string]bool, error) {
 	waiting := map[string]bool{}
 	if kind == "" || len(keys) == 0 {
 		return waiting, nil
 	}
 	var found []string
-	err := which.Model((*row)(nil)).Column("key").
-		Where("kind = ?", kind).Where("? IN (?)", bun.Ident("key"), bun.In(keys)).Where("state = ?", Waiting).Scan(ctx, &found)
+	err := tx.NewSelect().Model((*row)(nil)).Column("key").
+		Where("kind = ?", kind).Where("? IN (?)", bun.Ident("key"), bun.In(keys)).
+		Where("state = ?", Waiting).Where("due_at < ?", database.At(q.now().Add(awaitedFor))).Scan(ctx, &found)
 	if err != nil {
 		return nil, fmt.Errorf("find waiting jobs %s: %w", kind, err)
 	}
