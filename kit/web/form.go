@@ -53,13 +53,19 @@ func withFiles(r *http.Request) bool {
 }
 
 func fields(r *http.Request, err error) (url.Values, error) {
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return nil, errTooLarge.Because(err)
-	}
 	if err != nil {
-		return nil, errMalformed.Because(err)
+		return nil, unreadable(err)
 	}
 	return r.PostForm, checkFields(r.PostForm)
+}
+
+// unreadable is the refusal of a body that couldn't be read: it is too long, or the sender
+// left.
+func unreadable(err error) error {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return errTooLarge.Because(err)
+	}
+	return errMalformed.Because(err)
 }
 
 // TokenOf is the one-time token of a form that came back, or ErrToken.

@@ -131,14 +131,19 @@ func checkWebhook(header http.Header, body []byte, secrets [][]byte, now time.Ti
 	if err != nil || now.Sub(time.Unix(seconds, 0)).Abs() > webhookTolerance {
 		return errWebhookTime
 	}
+	// Made before they are compared, as who sends many signatures must not have the body read for each.
+	macs := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		macs[i] = webhookMAC(secret, id, timestamp, body)
+	}
 	for signature := range strings.FieldsSeq(header.Get(WebhookSignature)) {
 		version, encoded, _ := strings.Cut(signature, ",")
 		given, err := base64.StdEncoding.DecodeString(encoded)
 		if version != "v1" || err != nil {
 			continue // newer kinds may stand beside ours
 		}
-		for _, secret := range secrets {
-			if hmac.Equal(given, webhookMAC(secret, id, timestamp, body)) {
+		for _, mac := range macs {
+			if hmac.Equal(given, mac) {
 				return nil
 			}
 		}

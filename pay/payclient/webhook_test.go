@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,5 +98,24 @@ func TestWebhooksAreBelievedOrNot(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// The body is read once for each secret, however many signatures come along.
+func TestSignaturesCostNothing(t *testing.T) {
+	secrets := [][]byte{[]byte("newer"), secret(t, vectorSecret)}
+	cost := func(signatures string) float64 {
+		h := http.Header{}
+		h.Set(payclient.WebhookID, vectorID)
+		h.Set(payclient.WebhookTimestamp, strconv.FormatInt(vectorTime.Unix(), 10))
+		h.Set(payclient.WebhookSignature, signatures)
+		return testing.AllocsPerRun(10, func() {
+			if _, err := payclient.VerifyWebhook(h, []byte(vectorBody), secrets, vectorTime); err == nil {
+				t.Error("it is believed")
+			}
+		})
+	}
+	if one, many := cost("v1,"), cost(strings.Repeat("v1, ", 1000)); many > one {
+		t.Errorf("one makes %g allocations, a thousand make %g", one, many)
 	}
 }

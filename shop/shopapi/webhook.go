@@ -1,7 +1,6 @@
 package shopapi
 
 import (
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,11 +12,15 @@ import (
 	"jishi/shop"
 )
 
+// maxEvent is bytes of a webhook: several times those of the longest event, that of a payment
+// with as many parties as there can be.
+const maxEvent = 256 << 10
+
 // webhook is where pay tells what became of a payment. Its signature is all that it takes;
 // that a message comes twice, late or out of order is harmless.
 func (a *api) webhook(w http.ResponseWriter, r *http.Request) {
 	ops.Route(r.Context(), r.Pattern)
-	body, err := io.ReadAll(r.Body)
+	body, err := web.ReadBody(w, r, maxEvent)
 	if err != nil {
 		web.WriteProblem(w, r, err)
 		return

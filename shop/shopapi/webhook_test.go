@@ -1,9 +1,11 @@
 package shopapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,6 +28,11 @@ func (s *server) tell(order string, secret []byte, at time.Time) int {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return s.post(body, secret, at)
+}
+
+func (s *server) post(body, secret []byte, at time.Time) int {
+	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+"/webhooks/pay", strings.NewReader(string(body)))
 	if err != nil {
 		s.t.Fatal(err)
@@ -81,5 +88,17 @@ func TestWebhookOfPay(t *testing.T) {
 	s.pay.Set(func(x *shoptest.Pay) { x.Before = errors.New("away") })
 	if status := s.tell("ord_unknown", hookSecret, time.Now()); status != http.StatusNoContent {
 		t.Errorf("of an order that there isn't: %d", status)
+	}
+}
+
+// Anybody can send to the address, so what is longer than any event isn't read.
+func TestWebhooksAreShort(t *testing.T) {
+	s := serve(t, dbtest.Open(t, dbtest.SQLite(t), shop.Migrate))
+	event := []byte(`{"data":{"order":"ord_unknown"}}`)
+	for length, want := range map[int]int{maxEvent: http.StatusNoContent, maxEvent + 1: http.StatusRequestEntityTooLarge} {
+		body := append(slices.Clone(event), bytes.Repeat([]byte(" "), length-len(event))...)
+		if status := s.post(body, hookSecret, time.Now()); status != want {
+			t.Errorf("%d bytes: %d, want %d", length, status, want)
+		}
 	}
 }
