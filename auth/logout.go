@@ -75,7 +75,7 @@ func (s *Service) LogOutOne(ctx context.Context, user authclient.UserID, sid str
 // in as many parts as it takes.
 func (s *Service) end(ctx context.Context, column, value string, sessions func(context.Context, bun.Tx, string) error) error {
 	var told []logoutPayload
-	for more := true; more; {
+	for part, more := 1, true; more; part++ {
 		var revoked []grantRow
 		err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 			if err := sessions(ctx, tx, value); err != nil {
@@ -94,6 +94,9 @@ func (s *Service) end(ctx context.Context, column, value string, sessions func(c
 			return err
 		})
 		if err != nil {
+			if part > 1 {
+				err = database.Afterwards(err)
+			}
 			return fmt.Errorf("end the sessions of %s: %w", value, err)
 		}
 		told = append(told, s.toTell(revoked)...)

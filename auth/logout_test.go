@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"jishi/auth/authclient"
+	"jishi/kit/database"
+	"jishi/kit/database/dbtest"
 	"jishi/kit/job"
 )
 
@@ -115,6 +117,35 @@ func TestLogOutEverywhereHasNoLimit(t *testing.T) {
 			t.Errorf("%d sessions are left, %v", len(list), err)
 		}
 	})
+}
+
+// Who is logged out in one part and not in the other isn't told that nothing has changed; the
+// same again does the rest.
+func TestTheDatabaseGoesAwayInALogout(t *testing.T) {
+	address := dbtest.MariaDB(t)
+	s := service(t, dbtest.Open(t, address, Migrate))
+	way := dbtest.NewFaulty(t, address, 0, 0)
+	through := service(t, dbtest.Open(t, way.URL))
+	user := register(t, s, alice).ID
+	for n, want := range []error{database.ErrUnavailable, database.ErrUnknown} { // by what was done before
+		all := make([]Tokens, revokedAtOnce+1)
+		for i := range all {
+			all[i] = tokens(t, s, user)
+		}
+		way.GoAway(n, dbtest.Answered)
+		if err := through.LogOutEverywhere(t.Context(), authclient.UserID(user)); !errors.Is(err, want) {
+			t.Errorf("after %d parts: got %v, want %v", n, err, want)
+		}
+		way.Return()
+		if err := through.LogOutEverywhere(t.Context(), authclient.UserID(user)); err != nil {
+			t.Fatal(err)
+		}
+		for i, got := range all {
+			if !over(t, s, got) {
+				t.Errorf("after %d parts: login %d goes on", n, i)
+			}
+		}
+	}
 }
 
 // A login that was read before a logout gives no code after it.

@@ -4,6 +4,7 @@ package authapi
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"net"
 	"net/http"
@@ -14,7 +15,9 @@ import (
 
 	"jishi/auth"
 	"jishi/auth/authclient"
+	"jishi/kit/database"
 	"jishi/kit/fault"
+	"jishi/kit/ops"
 	"jishi/kit/web"
 )
 
@@ -112,11 +115,11 @@ func (a *API) register(ctx context.Context, in *newUser) (*newUserReply, error) 
 	if err != nil {
 		return nil, err
 	}
-	left, err := a.auth.NewUsersLeft(ctx, in.address)
-	if err != nil {
-		return nil, err
-	}
 	out := &newUserReply{Body: u}
+	left, err := a.auth.NewUsersLeft(ctx, in.address)
+	if err != nil { // the user is there all the same
+		ops.Note(ctx, slog.String("err", err.Error()))
+	}
 	if left.Limit > 0 {
 		out.Limit, out.Remaining = strconv.Itoa(left.Limit), strconv.Itoa(left.Left)
 		out.Reset = strconv.Itoa(int(math.Ceil(left.Reset.Seconds())))
@@ -171,6 +174,8 @@ func (a *API) changeMe(ctx context.Context, in *struct {
 		if err := a.auth.Rename(ctx, c.User(), *in.Body.Name); err != nil {
 			return nil, err
 		}
+		u, err := a.userReply(ctx, c)
+		return u, database.Afterwards(err)
 	}
 	return a.userReply(ctx, c)
 }

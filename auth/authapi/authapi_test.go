@@ -3,6 +3,7 @@ package authapi_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"jishi/auth/authapi"
 	"jishi/auth/authclient"
 	"jishi/auth/authtest"
+	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 	"jishi/kit/rest"
@@ -170,6 +172,61 @@ func TestOwnAccount(t *testing.T) {
 	if list, err = c.Sessions(ctx); err != nil || len(list.Items) != 0 {
 		t.Errorf("after all: %+v, %v", list, err)
 	}
+}
+
+// Where the database goes away in or after any COMMIT of a call, and stays away, the answer
+// is never that nothing has changed if something has.
+func TestTheDatabaseGoesAwayAfterACommit(t *testing.T) {
+	address := dbtest.MariaDB(t)
+	db := dbtest.Open(t, address, auth.Migrate)
+	way := dbtest.NewFaulty(t, address, 0, 0)
+	m := authtest.New(t, dbtest.Open(t, way.URL), base)
+	m.Register(t, "ann@example.com")
+	token, err := m.Auth.IssueToken(t.Context(), "ann@example.com", []string{"auth"}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := authclient.New(base, rest.Bearer(m.HTTP(), func(context.Context) (string, error) { return token, nil }))
+	// What an address has used of its limit is nothing that a caller has changed.
+	contents := func() map[string]int64 {
+		all := dbtest.Contents(t, db)
+		maps.DeleteFunc(all, func(table string, _ int64) bool { return strings.HasSuffix(table, ".attempts") })
+		return all
+	}
+	cases := 0
+	for what, call := range map[string]struct {
+		do   func(name string) error
+		done error // of a call after which the database is away
+	}{
+		"register": {func(name string) error {
+			_, err := c.Register(t.Context(), authclient.NewUser{Identifier: name + "@example.com", Password: "correct horse"}, "")
+			return err
+		}, nil},
+		"rename": {func(name string) error {
+			_, err := c.Change(t.Context(), authclient.UserChange{Name: &name})
+			return err
+		}, database.ErrUnknown},
+	} {
+		for _, how := range []dbtest.Leave{dbtest.NotDone, dbtest.Unheard, dbtest.Answered} {
+			for n, reached := 1, true; reached; n++ {
+				cases++
+				before := contents()
+				way.GoAway(n, how)
+				err := call.do("name" + strconv.Itoa(cases))
+				reached = way.Return()
+				changed := !maps.Equal(before, contents())
+				switch {
+				case !reached && err != nil:
+					t.Errorf("%s: %v", what, err)
+				case reached && changed && how == dbtest.Answered && !errors.Is(err, call.done):
+					t.Errorf("%s, commit %d: the database was away after it: %v, want %v", what, n, err, call.done)
+				case err != nil && fault.Of(err).Kind != fault.Unknown && (fault.Of(err).Kind != fault.Busy || changed):
+					t.Errorf("%s, commit %d %s, changed %t: %v", what, n, how, changed, err)
+				}
+			}
+		}
+	}
+	t.Logf("%d cases", cases)
 }
 
 func TestTheDocument(t *testing.T) {
