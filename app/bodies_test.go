@@ -2,6 +2,8 @@ package app
 
 import (
 	"encoding/json"
+	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -119,4 +121,59 @@ func (x *one) must(t testing.TB, path, body string) string {
 		t.Fatalf("%s: got %d %s", path, w.Code, w.Body)
 	}
 	return made.ID
+}
+
+// counted is a body that tells how often somebody wanted to read it.
+type counted struct {
+	io.Reader
+	reads int
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	c.reads++
+	return c.Reader.Read(b)
+}
+
+// What nobody sends, to a call that somebody has to make, isn't read: a file could be large, and
+// its sender slow.
+func TestNothingOfNobodysIsRead(t *testing.T) {
+	m := openForOne(t)
+	files := 0
+	for _, document := range []string{"/pay/api/openapi.json", "/api/openapi.json"} {
+		var d struct {
+			Paths map[string]map[string]struct {
+				Security    []map[string][]string
+				RequestBody struct{ Content map[string]any }
+			}
+		}
+		if err := json.Unmarshal(m.send(http.MethodGet, document, "").Body.Bytes(), &d); err != nil {
+			t.Fatal(err)
+		}
+		for path, calls := range d.Paths {
+			for method, call := range calls {
+				if len(call.Security) == 0 {
+					continue
+				}
+				for media := range call.RequestBody.Content {
+					if strings.HasPrefix(media, "image/") {
+						files++
+					}
+					body := &counted{Reader: strings.NewReader("{}")}
+					r := httptest.NewRequest(strings.ToUpper(method), path, body)
+					r.Header.Set("Content-Type", media)
+					w := httptest.NewRecorder()
+					m.Handler.ServeHTTP(w, r)
+					if f := fault.Decode(w.Code, w.Body.Bytes()); !errors.Is(f, fault.ErrUnauthenticated) || w.Header().Get("WWW-Authenticate") == "" {
+						t.Errorf("%s %s as %s: got %d %s", method, path, media, w.Code, w.Body)
+					}
+					if body.reads > 0 {
+						t.Errorf("%s %s as %s: it is read", method, path, media)
+					}
+				}
+			}
+		}
+	}
+	if files == 0 {
+		t.Error("no call takes a file")
+	}
 }

@@ -30,7 +30,7 @@ type API struct{ auth *auth.Service }
 // Routes adds the API to mux. This list is the table of contents.
 func Routes(mux *http.ServeMux, s *auth.Service) {
 	a := &API{s}
-	h := web.NewAPI(mux, about)
+	h := web.NewAPI(mux, about, nil)
 
 	web.Register(h, web.Call{
 		ID: "register", Group: users, Method: http.MethodPost, Path: path + "/users", Summary: "Register", Open: true, Status: http.StatusCreated,

@@ -52,13 +52,16 @@ type Group struct{ Name, Description string }
 
 // API is a module's calls, with their document.
 type API struct {
-	huma  huma.API
-	token []*fault.Error
-	view  func() docView
+	huma   huma.API
+	token  []*fault.Error
+	caller func(context.Context) error
+	view   func() docView
 }
 
-// NewAPI adds an API to mux, with its OpenAPI 3.1 document and the page that shows it.
-func NewAPI(mux *http.ServeMux, about About) *API {
+// NewAPI adds an API to mux, with its OpenAPI 3.1 document and the page that shows it. Caller
+// refuses who may make open calls only, before anything of a body is read; with nil each call
+// finds out itself.
+func NewAPI(mux *http.ServeMux, about About, caller func(context.Context) error) *API {
 	c := huma.DefaultConfig(about.Title, "1")
 	c.Info.Description = about.Description
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
@@ -80,7 +83,7 @@ func NewAPI(mux *http.ServeMux, about About) *API {
 	schemas := c.Components.Schemas
 	schemas.RegisterTypeAlias(reflect.TypeFor[money.Amount](), reflect.TypeFor[amount]())
 	schemas.RegisterTypeAlias(reflect.TypeFor[money.Input](), reflect.TypeFor[amountInput]())
-	a := &API{huma: humago.New(mux, c), token: about.Token}
+	a := &API{huma: humago.New(mux, c), token: about.Token, caller: caller}
 	a.view = sync.OnceValue(func() docView { return viewOf(a.huma.OpenAPI(), about.Prefix) })
 	mux.Handle("GET "+about.Prefix+DocsPath, Page(a.docs))
 	return a
@@ -117,6 +120,13 @@ func Register[I, O any](a *API, c Call, handle func(context.Context, *I) (*O, er
 	route := c.Method + " " + c.Path
 	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		ops.Route(ctx.Context(), route) // here, so that what the library refuses has its route too
+		if !c.Open && a.caller != nil {
+			if err := a.caller(ctx.Context()); err != nil {
+				r, w := humago.Unwrap(ctx)
+				WriteProblem(w, r, err)
+				return
+			}
+		}
 		next(ctx)
 	}}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {

@@ -22,7 +22,7 @@ type teapot struct {
 // library is an API with one call.
 func library() *http.ServeMux {
 	mux := http.NewServeMux()
-	a := NewAPI(mux, About{Prefix: "/tea/api", Title: "Tea", Description: "One.\n\nTwo.", Groups: []Group{{"Pots", "All pots."}}})
+	a := NewAPI(mux, About{Prefix: "/tea/api", Title: "Tea", Description: "One.\n\nTwo.", Groups: []Group{{"Pots", "All pots."}}}, nil)
 	Register(a, Call{
 		ID: "addPot", Group: "Pots", Method: "POST", Path: "/tea/api/v1/pots", Summary: "Add a pot", Status: 201, Refuses: []*fault.Error{errGone},
 	}, func(_ context.Context, in *struct {

@@ -36,7 +36,7 @@ func TestFaultsOfShapeNameTheField(t *testing.T) {
 // in the metrics, as what is done.
 func TestRefusedCallsHaveTheirRoute(t *testing.T) {
 	mux := http.NewServeMux()
-	api := NewAPI(mux, About{Prefix: "/api", Title: "test", Groups: []Group{{Name: "Things"}}})
+	api := NewAPI(mux, About{Prefix: "/api", Title: "test", Groups: []Group{{Name: "Things"}}}, nil)
 	Register(api, Call{ID: "putThing", Group: "Things", Method: "PUT", Path: "/api/v1/things/{id}", Summary: "Put a thing"},
 		func(context.Context, *apiInput) (*struct{}, error) { return nil, nil })
 	for body, status := range map[string]string{`{"quantity":1.5}`: "422", `{"quantity":7}`: "204"} {

@@ -177,7 +177,7 @@ type apiInput struct {
 
 func TestAPIRefusals(t *testing.T) {
 	mux := http.NewServeMux()
-	api := NewAPI(mux, About{Prefix: "/api", Title: "test", Groups: []Group{{Name: "Things"}}})
+	api := NewAPI(mux, About{Prefix: "/api", Title: "test", Groups: []Group{{Name: "Things"}}}, nil)
 	Register(api, Call{ID: "putThing", Group: "Things", Method: "PUT", Path: "/api/v1/things/{id}", Summary: "Put a thing", Refuses: []*fault.Error{errGone}}, func(_ context.Context, in *apiInput) (*struct{}, error) {
 		switch in.Body.Quantity {
 		case 1:

@@ -26,7 +26,7 @@ type api struct {
 // This list is the table of contents.
 func Routes(mux *http.ServeMux, s *pay.Service, from func(context.Context) pay.Caller) {
 	a := &api{s, from}
-	h := web.NewAPI(mux, about)
+	h := web.NewAPI(mux, about, a.somebody)
 
 	web.Register(h, call("listWallets", "GET", "/wallets", "My wallets", "Oldest first. A user has at most 50."), a.wallets)
 	web.Register(h, made(call("createWallet", "POST", "/wallets", "Make a wallet",
@@ -169,6 +169,12 @@ func (a *api) user(ctx context.Context) (authclient.UserID, error) {
 		return "", fault.ErrForbidden
 	}
 	return c.User, nil
+}
+
+// somebody refuses nobody.
+func (a *api) somebody(ctx context.Context) error {
+	_, err := a.caller(ctx)
+	return err
 }
 
 // caller is who asks.

@@ -42,7 +42,7 @@ type api struct {
 func Routes(mux *http.ServeMux, c Config) {
 	a := &api{shop: c.Shop, user: c.User, base: c.BaseURL, hooks: c.Webhooks}
 	mux.HandleFunc("POST /webhooks/pay", a.webhook) // pay calls it; no part of the API
-	h := web.NewAPI(mux, about)
+	h := web.NewAPI(mux, about, a.somebody)
 
 	web.Register(h, open("listProducts", "/products", "Products", "Newest first."), a.products)
 	web.Register(h, open("getProduct", "/products/{id}", "One product", "Sold or taken down. The ETag is for If-Match.", shopclient.ErrNoProduct), a.product)
@@ -189,6 +189,12 @@ func shipment(more ...*fault.Error) []*fault.Error {
 // refund is the same for a refund.
 func refund(more ...*fault.Error) []*fault.Error {
 	return append([]*fault.Error{fault.ErrForbidden, shopclient.ErrNoRefund, shopclient.ErrRefundState}, more...)
+}
+
+// somebody refuses nobody.
+func (a *api) somebody(ctx context.Context) error {
+	_, err := a.me(ctx)
+	return err
 }
 
 // me is the user of the token.
