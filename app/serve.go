@@ -20,7 +20,8 @@ import (
 	"jishi/kit/ops"
 )
 
-// Time-outs of the listener: slow senders lose their connection, slow readers too.
+// Time-outs of the listener: slow senders lose their connection, slow readers too; of a file
+// (web.File) those who stand still.
 const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 60 * time.Second
