@@ -127,7 +127,7 @@ func Register[I, O any](a *API, c Call, handle func(context.Context, *I) (*O, er
 				return
 			}
 		}
-		next(ctx)
+		next(received{ctx})
 	}}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		err := checkInput(in)

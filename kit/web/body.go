@@ -3,6 +3,10 @@ package web
 import (
 	"io"
 	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
 // ReadBody is the whole body of a request. One of more than limit bytes is refused.
@@ -12,4 +16,22 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, erro
 		return nil, unreadable(err)
 	}
 	return b, nil
+}
+
+// received is a call's request as huma sees it.
+type received struct{ humaContext }
+
+// humaContext is embedded under this name: one of its methods is Context.
+type humaContext = huma.Context
+
+// Unwrap lets humago find the request itself.
+func (r received) Unwrap() huma.Context { return r.humaContext }
+
+// SetReadDeadline bounds how long a body may take. Where there is none net/http waits already
+// for the sender to leave, takes the end of that time for it, and would cancel the call.
+func (r received) SetReadDeadline(t time.Time) error {
+	if request, _ := humago.Unwrap(r); request.ContentLength == 0 {
+		return nil
+	}
+	return r.humaContext.SetReadDeadline(t)
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"jishi/kit/fault"
 	"jishi/kit/locale"
@@ -225,5 +226,43 @@ func TestAPIRefusals(t *testing.T) {
 		if c.status == 503 && w.Header().Get("Retry-After") == "" {
 			t.Error("busy without Retry-After")
 		}
+	}
+}
+
+// hasty has the time for reading a body be over as soon as it is set, and waits for what comes
+// of that.
+type hasty struct {
+	http.ResponseWriter
+	r *http.Request
+}
+
+func (h hasty) SetReadDeadline(time.Time) error {
+	err := http.NewResponseController(h.ResponseWriter).SetReadDeadline(time.Now())
+	<-h.r.Context().Done()
+	return err
+}
+
+// Who sends no body, where none is needed, can't be late with it: the call goes on however long
+// it takes.
+func TestNoBodyIsNeverLate(t *testing.T) {
+	mux := http.NewServeMux()
+	api := NewAPI(mux, About{Prefix: "/api", Title: "test", Groups: []Group{{Name: "Things"}}}, nil)
+	Register(api, Call{ID: "takeThing", Group: "Things", Method: "POST", Path: "/api/v1/things/{id}/take", Summary: "Take a thing"}, func(ctx context.Context, in *struct {
+		ID   string `path:"id"`
+		Body *struct {
+			Quantity int `json:"quantity"`
+		}
+	}) (*struct{}, error) {
+		return nil, ctx.Err()
+	})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { mux.ServeHTTP(hasty{w, r}, r) }))
+	defer s.Close()
+	res, err := http.Post(s.URL+"/api/v1/things/1/take", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusNoContent {
+		t.Errorf("got %d, want 204", res.StatusCode)
 	}
 }
