@@ -15,6 +15,7 @@ import (
 
 	"jishi/conf"
 	"jishi/kit/fault"
+	"jishi/shop/picture"
 )
 
 // calls are those of the APIs that take a body. The ids are of things that exist.
@@ -175,5 +176,22 @@ func TestNothingOfNobodysIsRead(t *testing.T) {
 	}
 	if files == 0 {
 		t.Error("no call takes a file")
+	}
+}
+
+// How much of a file is read doesn't depend on what it calls itself.
+func TestFilesOfAnyName(t *testing.T) {
+	m := openForOne(t)
+	for _, media := range []string{"image/png", "application/octet-stream", "application/json", "text/plain", "multipart/form-data; boundary=x", "nonsense", ""} {
+		for size, want := range map[int]string{2 << 20: picture.ErrFormat.Code, picture.MaxBytes + 1: picture.ErrTooLarge.Code, 10 << 20: "request.too_large"} {
+			r := httptest.NewRequest(http.MethodPost, "/api/v1/pictures", strings.NewReader(strings.Repeat("x", size)))
+			r.Header.Set("Content-Type", media)
+			r.Header.Set("Authorization", "Bearer "+m.token)
+			w := httptest.NewRecorder()
+			m.Handler.ServeHTTP(w, r)
+			if f := fault.Decode(w.Code, w.Body.Bytes()); f.Code != want {
+				t.Errorf("%d bytes as %q: got %d %s, want %s", size, media, w.Code, w.Body, want)
+			}
+		}
 	}
 }

@@ -35,3 +35,23 @@ func (r received) SetReadDeadline(t time.Time) error {
 	}
 	return r.humaContext.SetReadDeadline(t)
 }
+
+// BodyReader gives the body. Huma takes any fault in reading it for one of ours, but for lateness.
+func (r received) BodyReader() io.Reader { return unfinished{r.humaContext.BodyReader()} }
+
+// unfinished is a body whose sender is late, for whatever reason it doesn't come to its end.
+type unfinished struct{ io.Reader }
+
+func (u unfinished) Read(b []byte) (int, error) {
+	n, err := u.Reader.Read(b)
+	if err != nil && err != io.EOF {
+		err = late{err}
+	}
+	return n, err
+}
+
+// late is a net.Error.
+type late struct{ error }
+
+func (late) Timeout() bool   { return true }
+func (late) Temporary() bool { return false }

@@ -3,7 +3,6 @@ package web
 import (
 	"fmt"
 	"log/slog"
-	"mime"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -15,7 +14,7 @@ import (
 
 const (
 	maxBody = 1 << 20  // bytes of a request
-	maxFile = 12 << 20 // bytes of a request that is a file
+	maxCall = 12 << 20 // bytes of a call of an API, each of which has less for its limit
 
 	// maxForm is bytes of a form that carries a file: more than any file may have, so that one
 	// that is too large comes back with the form and what was typed. Most of it lies on disk.
@@ -54,11 +53,11 @@ func Protect(friends []string, secure bool, bypass ...string) func(http.Handler)
 				h.Set("Strict-Transport-Security", "max-age=31536000")
 			}
 			limit := int64(maxBody)
-			switch media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); {
-			case media == "multipart/form-data":
+			switch {
+			case IsAPI(r.URL.Path):
+				limit = maxCall
+			case withFiles(r):
 				limit = maxForm
-			case strings.HasPrefix(media, "image/"), media == "application/octet-stream": // as clients send files of which they don't know more
-				limit = maxFile
 			}
 			r.Body = http.MaxBytesReader(w, r.Body, limit)
 			if err := readable(r.URL); err != nil {

@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -264,5 +266,33 @@ func TestNoBodyIsNeverLate(t *testing.T) {
 	_ = res.Body.Close()
 	if res.StatusCode != http.StatusNoContent {
 		t.Errorf("got %d, want 204", res.StatusCode)
+	}
+}
+
+// Who leaves within a body is no failure of ours.
+func TestWhoLeavesIsLate(t *testing.T) {
+	mux := http.NewServeMux()
+	api := NewAPI(mux, About{Prefix: "/api", Title: "test", Groups: []Group{{Name: "Things"}}}, nil)
+	Register(api, Call{ID: "putThing", Group: "Things", Method: "PUT", Path: "/api/v1/things/{id}", Summary: "Put a thing"}, func(context.Context, *apiInput) (*struct{}, error) {
+		t.Error("it is done")
+		return nil, nil
+	})
+	answers := make(chan *httptest.ResponseRecorder, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		answers <- w
+	}))
+	defer s.Close()
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.WriteString(c, "PUT /api/v1/things/1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{\"quantity\"")
+	if err := errors.Join(err, c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if w := <-answers; w.Code != http.StatusRequestTimeout {
+		t.Errorf("got %d %s, want 408", w.Code, w.Body)
 	}
 }
