@@ -79,7 +79,7 @@ func (m *Market) mountAuth(ctx context.Context) error {
 	oidc.New(s, browser).Routes(mux)
 	authapi.Routes(mux, s)
 	authweb.Routes(mux, s, browser)
-	mux.HandleFunc("/", web.NotFound)
+	mux.Handle("/", web.NotFound(mux))
 	m.mux.Handle("/auth/", mux)
 
 	m.keepResealed("auth", s.Reseal)

@@ -68,7 +68,7 @@ func (m *Market) mountPay(ctx context.Context) error {
 		return pay.Caller{User: who.User, Merchant: who.Client}
 	})
 	payweb.Routes(mux, payweb.Config{Pay: s, User: authguard.User, Login: guard.Login})
-	mux.HandleFunc("/", web.NotFound)
+	mux.Handle("/", web.NotFound(mux))
 	m.mux.Handle("/pay/", guard.Load(mux))
 	m.keepSealed("pay", db)
 	m.keepResealed("pay", s.Reseal)

@@ -73,7 +73,7 @@ func (m *Market) mountShop(ctx context.Context) error {
 	shopapi.Routes(mux, shopapi.Config{Shop: s, User: person, BaseURL: m.conf.Module("shop").URL, Webhooks: webhookSecrets(m.secrets)})
 	shopweb.Routes(mux, shopweb.Config{Shop: s, Wallets: buyer, User: person, Login: guard.Login,
 		Sealer: web.NewSealer(m.secrets.Key("carts of guests")), Secure: web.CookiesFor(m.conf.BaseURL).Secure})
-	mux.HandleFunc("/", web.NotFound)
+	mux.Handle("/", web.NotFound(mux))
 	m.mux.Handle("/", guard.Load(mux))
 	m.mux.Handle("GET /pictures/", mux) // caches keep them for everybody: nothing of a session belongs there
 

@@ -61,7 +61,7 @@ func New(s *auth.Service, b *Browser) *Provider {
 }
 
 // Routes adds the endpoints to mux. Methods are checked here and not by the mux: with
-// "/" on the same mux a wrong method would be somebody else's page.
+// "/" on the same mux a wrong method would be answered with a page.
 func (p *Provider) Routes(mux *http.ServeMux) {
 	mux.Handle(Prefix+discoveryPath, only(p.library, http.MethodGet, http.MethodHead))
 	mux.Handle(Prefix+keysPath, only(p.library, http.MethodGet, http.MethodHead))

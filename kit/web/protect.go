@@ -24,6 +24,7 @@ const (
 var (
 	errForgery  = fault.New(fault.Forbidden, "request.forbidden", "This form was sent from another site, so nothing was done.")
 	errNotFound = fault.New(fault.NotFound, "not_found", "There is no such page.")
+	errMethod   = fault.New(fault.NotAllowed, "request.method", "This can't be done at this address.")
 )
 
 // Protect wraps every route of a process: security headers, limits of bodies, refusal
@@ -101,8 +102,29 @@ func rescue(next http.Handler) http.Handler {
 	})
 }
 
-// NotFound answers for every address that no route has.
-func NotFound(w http.ResponseWriter, r *http.Request) { Refuse(w, r, errNotFound) }
+// NotFound answers for everything that no route of mux has, as its "/": either the address or
+// the method is unknown.
+func NotFound(mux *http.ServeMux) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if allowed := methodsAt(mux, r); len(allowed) > 0 {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			Refuse(w, r, errMethod)
+			return
+		}
+		Refuse(w, r, errNotFound)
+	}
+}
+
+// methodsAt is what other routes than "/" do at the address of r.
+func methodsAt(mux *http.ServeMux, r *http.Request) []string {
+	var methods []string
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if _, pattern := mux.Handler(&http.Request{Method: m, URL: r.URL, Host: r.Host}); pattern != "/" {
+			methods = append(methods, m)
+		}
+	}
+	return methods
+}
 
 // Refuse answers a program with a problem document and a browser with an error page.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) {

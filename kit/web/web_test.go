@@ -296,3 +296,28 @@ func TestWhoLeavesIsLate(t *testing.T) {
 		t.Errorf("got %d %s, want 408", w.Code, w.Body)
 	}
 }
+
+func TestAddressesKnowTheirMethods(t *testing.T) {
+	mux := http.NewServeMux()
+	for _, pattern := range []string{"GET /things/{id}", "POST /things/{id}", "GET /api/v1/things", "DELETE /api/v1/things"} {
+		mux.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
+	}
+	mux.Handle("/", NotFound(mux))
+	for _, c := range []struct {
+		method, path, allow, media string
+		status                     int
+	}{
+		{"POST", "/things/1", "", "", 200},
+		{"PUT", "/things/1", "GET, HEAD, POST", "text/html; charset=utf-8", 405},
+		{"PUT", "/api/v1/things", "GET, HEAD, DELETE", fault.ContentType, 405},
+		{"TRACE", "/api/v1/things", "GET, HEAD, DELETE", fault.ContentType, 405},
+		{"PUT", "/things", "", "text/html; charset=utf-8", 404},
+		{"PUT", "/api/v1/nothing", "", fault.ContentType, 404},
+	} {
+		w := httptest.NewRecorder()
+		market(t, mux).ServeHTTP(w, httptest.NewRequest(c.method, c.path, nil))
+		if h := w.Header(); w.Code != c.status || h.Get("Allow") != c.allow || h.Get("Content-Type") != c.media {
+			t.Errorf("%s %s: got %d %v, want %d and %q", c.method, c.path, w.Code, h, c.status, c.allow)
+		}
+	}
+}

@@ -86,7 +86,7 @@ func openOn(t *testing.T, db *database.DB) *site {
 	}
 	mux := http.NewServeMux()
 	Routes(mux, Config{Shop: s.shop, Wallets: pay, User: user, Login: login, Sealer: web.NewSealer([][]byte{web.NewSecret()})})
-	mux.HandleFunc("/", web.NotFound)
+	mux.Handle("/", web.NotFound(mux))
 	texts, err := locale.New(ui.Locales, Locales)
 	if err != nil {
 		t.Fatal(err)

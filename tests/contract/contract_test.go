@@ -51,6 +51,7 @@ func TestContract(t *testing.T) {
 			{"the same again", (*world).again},
 			{"pages", (*world).pages},
 			{"bodies", (*world).bodies},
+			{"methods", (*world).methods},
 		} {
 			t.Run(part.name, func(t *testing.T) { part.run(w, t) })
 		}

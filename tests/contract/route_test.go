@@ -93,3 +93,29 @@ func (w *world) covered(t *testing.T) {
 		}
 	}
 }
+
+// methods sends each path the methods that it hasn't: they are refused, and those that it has
+// are named.
+func (w *world) methods(t *testing.T) {
+	has := map[string][]string{} // by address
+	for _, r := range w.routes {
+		at := r.base + r.path
+		has[at] = append(has[at], r.method)
+		if r.method == http.MethodGet {
+			has[at] = append(has[at], http.MethodHead)
+		}
+	}
+	for at, methods := range has {
+		slices.Sort(methods)
+		for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+			if slices.Contains(methods, method) {
+				continue
+			}
+			a := w.one(t, call{name: "a method that it hasn't", as: "ann", method: method, path: at, status: 405, code: "request.method"})
+			allowed := strings.Split(a.header.Get("Allow"), ", ")
+			if slices.Sort(allowed); !slices.Equal(allowed, methods) {
+				t.Errorf("%s %s: it allows %v, want %v", method, at, allowed, methods)
+			}
+		}
+	}
+}
