@@ -38,11 +38,8 @@ type DB struct {
 	write *bun.DB
 	read  *bun.DB // the same as write where readers and writers share a pool
 
-	// patient is for snapshots, whose statements may read for as long as they need.
+	// patient is for snapshots and migrations, whose statements may take as long as they need.
 	patient *bun.DB
-
-	// slow gives a pool for migrations: its connections may also be silent for as long.
-	slow func() (*sql.DB, error)
 
 	full atomic.Pointer[time.Time] // when a write last found no space; nil: there is some. See Ready
 }

@@ -68,7 +68,6 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 
 	db := &DB{write: bun.NewDB(writer, sqlitedialect.New()), read: bun.NewDB(reader, sqlitedialect.New())}
 	db.patient = db.read
-	db.slow = func() (*sql.DB, error) { return writer, nil }
 	return db, nil
 }
 
@@ -76,7 +75,7 @@ const (
 	// maxConns bounds a process's connections to a server: more of them than this only
 	// wait for each other there.
 	maxConns = 64
-	// maxSnapshots bounds those for snapshots, of which a check has one at a time.
+	// maxSnapshots bounds those for snapshots, of which a check has one at a time, and migrations.
 	maxSnapshots = 4
 )
 
@@ -106,11 +105,6 @@ func openServer(ctx context.Context, c *mysql.Config) (*DB, error) {
 
 	db := &DB{write: bun.NewDB(pool, mysqldialect.New()), patient: bun.NewDB(unhurried, mysqldialect.New())}
 	db.read = db.write
-	db.slow = func() (*sql.DB, error) {
-		slow := patient.Clone()
-		delete(slow.Params, "wait_timeout") // the lock of a migration is held by a connection that says nothing
-		return poolOf(slow, maxSnapshots)
-	}
 	return db, nil
 }
 

@@ -25,7 +25,9 @@ var migrations embed.FS
 // table that this package needs comes first, by itself.
 //
 // It may run in several processes at once: they take turns, and the later find
-// nothing left to do.
+// nothing left to do. Where it was cut off it goes on when it is run again. On a server
+// that asks of a file that each statement makes one change, which fails since it finds it
+// done or doesn't matter when it is made again, or changes rows and nothing else.
 func (db *DB) Migrate(ctx context.Context, fsys fs.FS, name string) error {
 	if err := db.migrate(ctx, migrations, "database"); err != nil {
 		return fmt.Errorf("migrate database: %w", refusal(err))
@@ -45,55 +47,48 @@ func (db *DB) migrate(ctx context.Context, fsys fs.FS, name string) error {
 	if err != nil {
 		return err
 	}
-	pool, err := db.slow()
-	if err != nil {
-		return err
-	}
-	options := []goose.ProviderOption{goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true)}
 	if db.dialect() == "sqlite" {
-		return migrateSQLite(ctx, pool, files, name, options)
+		return migrateSQLite(ctx, db.write.DB, files, name)
 	}
-	defer pool.Close()
-	return inTurns(ctx, pool, func() error {
-		if err := allowChecks(ctx, pool); err != nil {
+	return inTurns(ctx, db.patient.DB, func(c *sql.Conn) error {
+		if err := allowChecks(ctx, c); err != nil {
 			return err
 		}
-		return up(ctx, goosedb.DialectMySQL, pool, files, name, options)
+		return migrateServer(ctx, c, files, name)
 	})
 }
 
 // migrateSQLite has no lock to take that would outlast a transaction. A process that
 // comes second fails at what the first has just made, and sees that when it looks again.
-func migrateSQLite(ctx context.Context, pool *sql.DB, files fs.FS, name string, options []goose.ProviderOption) error {
-	err := up(ctx, goosedb.DialectSQLite3, pool, files, name, options)
+func migrateSQLite(ctx context.Context, pool *sql.DB, files fs.FS, name string) error {
+	up := func() error {
+		store, err := goosedb.NewStore(goosedb.DialectSQLite3, name+"_migrations")
+		if err != nil {
+			return err
+		}
+		p, err := goose.NewProvider("", pool, files, goose.WithStore(store), goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+		if err != nil {
+			return err
+		}
+		_, err = p.Up(ctx)
+		return err
+	}
+	err := up()
 	if err != nil && ctx.Err() == nil {
-		return up(ctx, goosedb.DialectSQLite3, pool, files, name, options)
+		return up()
 	}
-	return err
-}
-
-func up(ctx context.Context, d goosedb.Dialect, pool *sql.DB, files fs.FS, name string, options []goose.ProviderOption) error {
-	store, err := goosedb.NewStore(d, name+"_migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider("", pool, files, append(options, goose.WithStore(store))...)
-	if err != nil {
-		return err
-	}
-	_, err = p.Up(ctx)
 	return err
 }
 
 // allowChecks makes TiDB keep the CHECK constraints of tables that are made from now on,
 // which it leaves out by default. They are a second guard, so a user who may not switch
 // them on goes without.
-func allowChecks(ctx context.Context, pool *sql.DB) error {
+func allowChecks(ctx context.Context, c *sql.Conn) error {
 	var version string
-	if err := pool.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil || !strings.Contains(version, "TiDB") {
+	if err := c.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil || !strings.Contains(version, "TiDB") {
 		return err
 	}
-	_, err := pool.ExecContext(ctx, "SET GLOBAL tidb_enable_check_constraint = ON")
+	_, err := c.ExecContext(ctx, "SET GLOBAL tidb_enable_check_constraint = ON")
 	const denied = 1227
 	if e, ok := errors.AsType[*mysql.MySQLError](err); ok && e.Number == denied {
 		return nil
@@ -103,22 +98,22 @@ func allowChecks(ctx context.Context, pool *sql.DB) error {
 
 const lockWait = 5 * time.Minute
 
-// inTurns makes processes that migrate one database take turns. Goose's own locker isn't
-// enough: it makes and reads its table once before it takes the lock, so that of processes
-// which come together one may find that table without its first row.
-func inTurns(ctx context.Context, pool *sql.DB, migrate func() error) error {
+// inTurns makes processes that migrate one database take turns. Whose turn it is works on the
+// connection that has the lock: it has it until the server has done with its last statement,
+// also when nobody waits for the answer any more.
+func inTurns(ctx context.Context, pool *sql.DB, migrate func(*sql.Conn) error) error {
 	c, err := pool.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
 	got, err := getLock(ctx, c, "migrate", lockWait)
+	if err == nil && !got {
+		err = ErrBusy.Because(fmt.Errorf("another process has been migrating for %s", lockWait))
+	}
 	if err != nil {
+		letGo(c, err) // it may have the lock all the same
 		return err
 	}
-	if !got {
-		return ErrBusy.Because(fmt.Errorf("another process has been migrating for %s", lockWait))
-	}
-	defer releaseLock(context.WithoutCancel(ctx), c, "migrate") // as the end of the connection would
-	return migrate()
+	defer func() { letGo(c, releaseLock(context.WithoutCancel(ctx), c, "migrate")) }()
+	return migrate(c)
 }

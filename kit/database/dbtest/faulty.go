@@ -32,6 +32,8 @@ type Faulty struct {
 	last   int            // guarded by mu; see GoAway: COMMITs until then, 0 for never
 	how    Leave          // guarded by mu
 	away   bool           // guarded by mu
+
+	cut func(before, statement string) bool // guarded by mu; see Cut
 }
 
 // NewFaulty is a way to the database at url; rate is the part of statements that fail.
@@ -75,7 +77,15 @@ func (f *Faulty) Deadlock(statement string) {
 	f.next = statement
 }
 
-// Leave is what becomes of the COMMIT with which a database goes away.
+// Cut has each statement for which when is true end its connection, done or not, quiet or
+// not; nil ends that. It is asked with the statement before it on that connection too.
+func (f *Faulty) Cut(how Leave, when func(before, statement string) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.how, f.cut = how, when
+}
+
+// Leave is what becomes of the statement with which a database goes away, or a connection ends.
 type Leave string
 
 // The ways to leave.
@@ -108,10 +118,13 @@ func (f *Faulty) isAway() bool {
 	return f.away
 }
 
-// leave tells whether the database goes away with this statement.
-func (f *Faulty) leave(statement []byte) (how Leave, now bool) {
+// leave tells whether the database goes away with this statement, or its connection does.
+func (f *Faulty) leave(before, statement []byte) (how Leave, now bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.cut != nil && f.cut(string(before), string(statement)) {
+		return f.how, true
+	}
 	if f.last == 0 || string(statement) != "COMMIT" {
 		return "", false
 	}
@@ -245,18 +258,20 @@ func (f *Faulty) serve(client net.Conn) {
 	})
 	defer replies.Wait()
 	defer server.Close()
+	var before []byte
 	for {
 		packet, err := readPacket(client)
 		if err != nil || f.isAway() {
 			return
 		}
 		if len(packet) > 5 && packet[4] == query {
-			switch how, now := f.leave(packet[5:]); {
+			switch how, now := f.leave(before, packet[5:]); {
 			case now && how == NotDone:
 				return
 			case now && how == Unheard:
 				replace.Store(&fault{name: "lost in COMMIT, but done", deliver: true})
 			}
+			before = packet[5:]
 			if what := f.draw(packet[5:]); what != nil {
 				if what.code == 0 && !what.deliver {
 					return

@@ -1,0 +1,9 @@
+package auth
+
+import (
+	"testing"
+
+	"jishi/kit/database/dbtest"
+)
+
+func TestACutOffMigrationGoesOn(t *testing.T) { dbtest.Resumes(t, dbtest.Stage{Migrate: Migrate}) }
