@@ -21,7 +21,7 @@ type paidRefund struct {
 func (s *Service) checkRefunds(ctx context.Context, report ledger.Report) (int64, error) {
 	return checkMoves(ctx, s, report,
 		func(q *bun.SelectQuery) *bun.SelectQuery {
-			return q.ColumnExpr("rf.*").ColumnExpr("p.wallet_id AS payer").Join("JOIN payments AS p ON p.id = rf.payment_id").Order("rf.id").Limit(checkBatch)
+			return q.ColumnExpr("?TableColumns, p.wallet_id AS payer").Join("JOIN payments AS p ON p.id = rf.payment_id").Order("rf.id").Limit(checkBatch)
 		},
 		"rf.id > ?",
 		func(r paidRefund) (string, []ledger.Transfer) { return r.ID, s.refundTransfers(&r.refundRow, r.Payer) })

@@ -125,9 +125,9 @@ func (s *Service) booksOf(ctx context.Context, which func(column string, q *bun.
 		which("id", s.db.NewSelect().Model(&orders)).Scan(ctx),
 		which("order_id", s.db.NewSelect().Model(&events)).Scan(ctx),
 		which("order_id", s.db.NewSelect().Model(&shipments)).Scan(ctx),
-		which("order_id", s.db.NewSelect().TableExpr("refunds AS r")).
-			Join("JOIN refund_events AS e ON e.refund_id = r.id AND e.state = r.state").
-			ColumnExpr("r.*, e.at AS granted_at").Where("r.state = ?", Granted).Order("e.at", "r.id").Scan(ctx, &refunds))
+		which("order_id", s.db.NewSelect().Model((*Refund)(nil))).
+			Join("JOIN refund_events AS e ON e.refund_id = refund.id AND e.state = refund.state").
+			ColumnExpr("?TableColumns, e.at AS granted_at").Where("refund.state = ?", Granted).Order("e.at", "refund.id").Scan(ctx, &refunds))
 	if err != nil {
 		return nil, fmt.Errorf("read the books of orders: %w", err)
 	}
