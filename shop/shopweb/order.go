@@ -237,7 +237,7 @@ func (p *pages) status(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, d)))
+	return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, d), nil))
 }
 
 // back is where the cashier sends the browser: it asks pay what has become of the
@@ -267,15 +267,16 @@ func (p *pages) pay(w http.ResponseWriter, r *http.Request) error {
 	return p.placed(w, r, o, err)
 }
 
-// cancel needs no one-time token: twice is once.
+// cancel needs no one-time token: twice is once. The order may have been paid in another tab,
+// which the buyer is shown.
 func (p *pages) cancel(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	o, err := p.shop.Cancel(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")))
+	ctx, oid := r.Context(), shop.OrderID(r.PathValue("id"))
+	o, err := p.shop.Cancel(ctx, p.user(ctx).ID, oid)
 	if err != nil {
-		return err
+		return p.orderAgain(w, r, oid, sent{err: err})
 	}
 	if web.IsFragment(r) {
-		return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, shop.Detail{Order: o})))
+		return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, shop.Detail{Order: o}), nil))
 	}
 	return web.SeeOther(w, r, "/orders/"+url.PathEscape(string(o.ID)))
 }

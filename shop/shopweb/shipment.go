@@ -250,25 +250,30 @@ func (p *pages) change(done string, do func(ctx context.Context, me authclient.U
 		}
 		d, err := do(ctx, p.user(ctx).ID, r.PathValue("id"), form)
 		if err != nil {
-			return p.orderAgain(w, r, sent{r.URL.EscapedPath(), form, err})
+			return p.orderAgain(w, r, shop.OrderID(form.Get("order")), sent{r.URL.EscapedPath(), form, err})
 		}
 		web.SetFlash(w, r, done)
 		return web.SeeOther(w, r, "/orders/"+url.PathEscape(string(d.ID)))
 	}
 }
 
-// orderAgain shows the page that a form came from, with what is wrong in it.
-func (p *pages) orderAgain(w http.ResponseWriter, r *http.Request, back sent) error {
+// orderAgain shows the page that a form came from, with what is wrong in it, or for htmx the
+// part of it that changes.
+func (p *pages) orderAgain(w http.ResponseWriter, r *http.Request, oid shop.OrderID, back sent) error {
 	ctx := r.Context()
 	status, ok := answerable(ctx, back.err)
 	if !ok {
 		return back.err
 	}
-	d, err := p.shop.See(ctx, p.user(ctx).ID, shop.OrderID(back.values.Get("order")))
+	d, err := p.shop.See(ctx, p.user(ctx).ID, oid)
 	if err != nil {
 		return back.err
 	}
-	return web.Render(w, r, status, orderPage(p.detailViewOf(ctx, d, back)))
+	v := p.detailViewOf(ctx, d, back)
+	if web.IsFragment(r) {
+		return web.Render(w, r, status, orderStatus(v.orderView, v.Wrong))
+	}
+	return web.Render(w, r, status, orderPage(v))
 }
 
 func (p *pages) ship(ctx context.Context, me authclient.UserID, id string, form url.Values) (shop.Detail, error) {

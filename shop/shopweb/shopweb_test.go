@@ -637,6 +637,33 @@ func TestPayPages(t *testing.T) {
 	bob.get(bob.submit(bob.get("/"), "buy-"+cup).to()).shows("正在确认付款")
 }
 
+// The order is paid at the cashier in one tab and canceled in another. The buyer learns that it is
+// paid, with a script and without.
+func TestCancelingWhatIsPaid(t *testing.T) {
+	s := open(t)
+	bob := s.as("bob")
+	cup := s.as("ann").sells("Cup", "3", "10")
+	s.pay.Set(func(p *shoptest.Pay) { p.Poor = true })
+	for _, htmx := range []bool{false, true} {
+		oid := bob.submit(bob.get("/"), "buy-"+cup).to()[len("/pay/checkout/pay_"):]
+		pending := bob.get("/orders/" + oid).is(http.StatusOK)
+		s.pay.Capture(oid, nil)
+		bob.htmx = htmx
+		for _, what := range []string{"at first", "again"} {
+			late := bob.submit(pending, "cancel").is(http.StatusConflict)
+			status := late.byID("status")
+			if status == nil {
+				t.Fatalf("%s, htmx %t: there is no status on the page: %s", what, htmx, text(late.doc))
+			}
+			if late.shows("已付款"); len(late.alerts()) != 1 || late.byID("pay") != nil {
+				t.Errorf("%s, htmx %t: the page shows %s", what, htmx, text(late.doc))
+			}
+			late.shows("订单现在的状态不允许这样做")
+		}
+		bob.htmx = false
+	}
+}
+
 func TestHome(t *testing.T) {
 	s := open(t)
 	ann := s.as("ann")
