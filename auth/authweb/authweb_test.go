@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -68,6 +69,30 @@ func TestTheSamePageForBoth(t *testing.T) {
 	}
 	if cut(pages[0]) != cut(pages[1]) {
 		t.Error("the pages differ")
+	}
+}
+
+// After a wrong password the page still is at the address that says what goes on after the login, to
+// which a change of language comes back.
+func TestARefusedLoginStillLeadsOn(t *testing.T) {
+	b := market(t).Open(t)
+	for form, path := range map[string]string{"login": "/auth/login", "register": "/auth/register"} {
+		here := path + "?return=%2Fcart"
+		p := b.Get(here)
+		for range 2 { // wrong again, from the page that says so
+			var action string
+			if m := regexp.MustCompile(`<form method="post" action="([^"]*)" id="` + form).FindStringSubmatch(p.Body); m != nil {
+				action = m[1]
+			}
+			to, err := p.URL.Parse(action)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p = b.Post(to.String(), p.Form(form, "identifier", "x", "password", "wrong"))
+			if p.Status == http.StatusOK || !strings.Contains(p.Body, `name="return" value="`+here+`"`) {
+				t.Errorf("%s: got %d, want a page that comes back to %s:\n%s", form, p.Status, here, p.Body)
+			}
+		}
 	}
 }
 

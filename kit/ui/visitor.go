@@ -43,14 +43,11 @@ func Middleware(site Site) func(http.Handler) http.Handler {
 				Cart:     cartCount(r),
 				Language: locale.Language(r.Context()),
 				Theme:    themeOf(r),
-				Path:     r.URL.Path,
+				Path:     r.URL.RequestURI(),
 				Login:    site.Login(),
 				Logout:   site.Logout(),
 				site:     site,
 				read:     r.Method == http.MethodGet,
-			}
-			if v.read {
-				v.Path = r.URL.RequestURI()
 			}
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), visitorKey{}, v)))
 		})
