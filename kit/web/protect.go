@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"jishi/kit/fault"
@@ -104,15 +105,43 @@ func rescue(next http.Handler) http.Handler {
 
 // NotFound answers for everything that no route of mux has, as its "/": either the address or
 // the method is unknown.
+//
+// An address that only takes a form is asked for as a page too, since the page that says what is
+// wrong with the form stands there: it is loaded anew, and a change of language or a login comes
+// back to it. It leads to the page above, as /cart is above /cart/items/x.
 func NotFound(mux *http.ServeMux) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if allowed := methodsAt(mux, r); len(allowed) > 0 {
+		allowed := methodsAt(mux, r)
+		read := r.Method == http.MethodGet || r.Method == http.MethodHead
+		if read && !IsAPI(r.URL.Path) && slices.Contains(allowed, http.MethodPost) {
+			if page := pageAbove(mux, r.URL.EscapedPath()); page != "" {
+				http.Redirect(w, r, page, http.StatusSeeOther)
+				return
+			}
+		}
+		if len(allowed) > 0 {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
 			Refuse(w, r, errMethod)
 			return
 		}
 		Refuse(w, r, errNotFound)
 	}
+}
+
+// pageAbove is the nearest page above a path, "" where there is none.
+func pageAbove(mux *http.ServeMux, path string) string {
+	for i := strings.LastIndexByte(path, '/'); i >= 0; i = strings.LastIndexByte(path[:i], '/') {
+		for _, page := range []string{path[:i+1], path[:i]} {
+			u, err := url.Parse(LocalPath(page, ""))
+			if err != nil || u.Path == "" {
+				continue
+			}
+			if _, pattern := mux.Handler(&http.Request{Method: http.MethodGet, URL: u}); pattern != "/" {
+				return page
+			}
+		}
+	}
+	return ""
 }
 
 // methodsAt is what other routes than "/" do at the address of r.

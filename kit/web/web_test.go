@@ -84,6 +84,41 @@ func post(t *testing.T, h http.Handler, path string, form url.Values, header ...
 	return w
 }
 
+// An address that only takes a form leads to the page above it; others that are no page lead nowhere.
+func TestAnAddressWithoutAPage(t *testing.T) {
+	mux := http.NewServeMux()
+	for _, pattern := range []string{
+		"GET /pay/{$}", "POST /pay/wallets", "GET /pay/wallets/{id}", "POST /pay/wallets/{id}/name", "GET /cart", "POST /cart/items/{id}/remove",
+		"POST /alone", "GET /api/v1/orders", "POST /api/v1/orders/{id}/pay",
+	} {
+		mux.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
+	}
+	mux.Handle("/", NotFound(mux))
+	h := market(t, mux)
+	for path, want := range map[string]string{
+		"/pay/wallets":            "/pay/",
+		"/pay/wallets/w%2F1/name": "/pay/wallets/w%2F1",
+		"/cart/items/x/remove":    "/cart",
+		"/cart/items/x":           "",
+		"/alone":                  "",
+		"/api/v1/orders/x/pay":    "",
+		"/%2Fcart/items/x/remove": "",
+		"/nowhere":                "",
+	} {
+		for _, method := range []string{"GET", "HEAD", "PUT"} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+			to := want
+			if method == "PUT" {
+				to = ""
+			}
+			if got := w.Header().Get("Location"); got != to || (w.Code == http.StatusSeeOther) != (to != "") || to == "" && w.Code < 400 {
+				t.Errorf("%s %s: got %d %q, want %q", method, path, w.Code, got, to)
+			}
+		}
+	}
+}
+
 func TestAFormFromAnotherSiteDoesNothing(t *testing.T) {
 	done := 0
 	h := market(t, Page(func(w http.ResponseWriter, r *http.Request) error {

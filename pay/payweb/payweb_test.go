@@ -64,6 +64,7 @@ func newSite(t *testing.T, provider pay.Provider) *site {
 	}
 	mux := http.NewServeMux()
 	payweb.Routes(mux, payweb.Config{Pay: s.Service, User: userOf, Login: func(h http.Handler) http.Handler { return h }})
+	mux.Handle("/", web.NotFound(mux))
 	user := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u := authclient.UserID(r.Header.Get("X-User"))
 		mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, u)))
@@ -317,6 +318,29 @@ func TestFormsSayWhatIsWrong(t *testing.T) {
 	form.Del(web.TokenField)
 	if p = s.do(t, alice, "POST", "/pay/wallets", form); p.status != 400 {
 		t.Errorf("without a token: %d", p.status)
+	}
+}
+
+// A change of language on the page of a refused form, which stands at the address that takes the
+// form, comes back to the page that it was on.
+func TestARefusedFormIsComeBackTo(t *testing.T) {
+	s := newSite(t, pay.Sandbox{})
+	w, err := s.OpenWallet(t.Context(), alice, pay.NewWallet{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := "/pay/wallets/" + string(w.ID)
+	for action, want := range map[string]string{"/pay/wallets": "/pay/", at + "/name": at} {
+		form := s.get(t, want).form(t, action)
+		form.Set("name", strings.Repeat("x", 41))
+		p := s.do(t, alice, "POST", action, form)
+		back := p.all("[return]")
+		if p.status != 422 || len(back) == 0 {
+			t.Fatalf("%s: %d: %s", action, p.status, text(p.doc))
+		}
+		if p := s.do(t, alice, "GET", attr(back[0], "value"), nil); p.status != 303 || p.location != want {
+			t.Errorf("%s: comes back to %d %q, want 303 %s", action, p.status, p.location, want)
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func (p *pages) operator(w http.ResponseWriter, r *http.Request) error {
 	var v casesView
 	for _, x := range all {
 		x.Actions = nil // they are on the order's page
-		c := caseView{refundViewOf(ctx, x, nil), "/orders/" + url.PathEscape(string(x.OrderID)) + "#" + string(x.ID)}
+		c := caseView{refundViewOf(ctx, x, nil), orderPath(x.OrderID) + "#" + string(x.ID)}
 		c.Facts = append(c.Facts, ui.Fact{Name: locale.T(ctx, "shop.refund.since"), Value: locale.Time(ctx, x.OpenSince.Time)})
 		v.Cases = append(v.Cases, c)
 	}
@@ -105,7 +105,7 @@ func findingViewOf(ctx context.Context, f shop.Finding) findingView {
 		v.Tone = ui.Good
 	}
 	if f.What != shopclient.FoundNoOrder {
-		v.URL = "/orders/" + url.PathEscape(string(f.OrderID))
+		v.URL = orderPath(f.OrderID)
 	}
 	return v
 }

@@ -78,8 +78,10 @@ var stateTone = map[shop.State]ui.Tone{
 	shop.Canceled:  ui.Plain,
 }
 
+func orderPath(id shop.OrderID) string { return "/orders/" + url.PathEscape(string(id)) }
+
 func orderViewOf(ctx context.Context, o shop.Detail) orderView {
-	path := "/orders/" + url.PathEscape(string(o.ID))
+	path := orderPath(o.ID)
 	v := orderView{
 		ID:        string(o.ID),
 		URL:       path,
@@ -139,7 +141,7 @@ func (p *pages) placed(w http.ResponseWriter, r *http.Request, o shop.Order, err
 		return err
 	}
 	ops.Note(r.Context(), slog.String("order", string(o.ID)))
-	path := "/orders/" + url.PathEscape(string(o.ID))
+	path := orderPath(o.ID)
 	switch {
 	case errors.Is(err, shopclient.ErrUnpaid):
 		if cashier, ok := fault.Of(err).Extra["checkout_url"].(string); ok && cashier != "" {
@@ -257,7 +259,7 @@ func (p *pages) back(w http.ResponseWriter, r *http.Request) error {
 	case wasPending && settled.State == shop.Paid:
 		web.SetFlash(w, r, "shop.order.thanks")
 	}
-	return web.SeeOther(w, r, "/orders/"+url.PathEscape(string(o.ID)))
+	return web.SeeOther(w, r, orderPath(o.ID))
 }
 
 // pay needs no one-time token: an order is paid once.
@@ -278,7 +280,7 @@ func (p *pages) cancel(w http.ResponseWriter, r *http.Request) error {
 	if web.IsFragment(r) {
 		return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, shop.Detail{Order: o}), nil))
 	}
-	return web.SeeOther(w, r, "/orders/"+url.PathEscape(string(o.ID)))
+	return web.SeeOther(w, r, orderPath(o.ID))
 }
 
 func orderFacts(ctx context.Context, v orderView) []ui.Fact {

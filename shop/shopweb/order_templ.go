@@ -618,7 +618,7 @@ func orderPage(v detailView) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			for _, sh := range v.Shipments {
-				templ_7745c5c3_Err = shipment(sh, v.ID).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = shipment(sh).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -135,7 +135,7 @@ func (p *pages) detailViewOf(ctx context.Context, d shop.Detail, back sent) deta
 }
 
 func shipmentViewOf(ctx context.Context, d shop.Detail, sh shop.ShipmentDetail, me authclient.UserID, form func(id, action string, fields ...string) *actionForm) shipmentView {
-	id, path := string(sh.ID), "/shipments/"+url.PathEscape(string(sh.ID))
+	id, path := string(sh.ID), orderPath(d.ID)+"/shipments/"+url.PathEscape(string(sh.ID))
 	v := shipmentView{
 		ID:    id,
 		Title: locale.T(ctx, "shop.shipment.from", "name", sh.SellerName),
@@ -187,7 +187,7 @@ func shipmentFacts(ctx context.Context, sh shop.ShipmentDetail) []ui.Fact {
 }
 
 func refundViewOf(ctx context.Context, r shop.RefundDetail, form func(id, action string, fields ...string) *actionForm) refundView {
-	id, path := string(r.ID), "/refunds/"+url.PathEscape(string(r.ID))
+	id, path := string(r.ID), orderPath(r.OrderID)+"/refunds/"+url.PathEscape(string(r.ID))
 	v := refundView{ID: id, State: locale.T(ctx, "shop.refund."+string(r.State)), Tone: refundTone[r.State], Facts: refundFacts(ctx, r)}
 	for _, act := range r.Actions {
 		switch act {
@@ -250,10 +250,10 @@ func (p *pages) change(done string, do func(ctx context.Context, me authclient.U
 		}
 		d, err := do(ctx, p.user(ctx).ID, r.PathValue("id"), form)
 		if err != nil {
-			return p.orderAgain(w, r, shop.OrderID(form.Get("order")), sent{r.URL.EscapedPath(), form, err})
+			return p.orderAgain(w, r, shop.OrderID(r.PathValue("order")), sent{r.URL.EscapedPath(), form, err})
 		}
 		web.SetFlash(w, r, done)
-		return web.SeeOther(w, r, "/orders/"+url.PathEscape(string(d.ID)))
+		return web.SeeOther(w, r, orderPath(d.ID))
 	}
 }
 

@@ -53,7 +53,7 @@ func TestShipAndReceivePages(t *testing.T) {
 	}
 	bob.get("/orders").shows("已收货")
 	s.as("cara").get(path).is(http.StatusNotFound)
-	s.as("cara").post("/shipments/"+shipment+"/receive", nil).is(http.StatusNotFound)
+	s.as("cara").post(path+"/shipments/"+shipment+"/receive", nil).is(http.StatusNotFound)
 }
 
 func TestRefundPages(t *testing.T) {
@@ -94,7 +94,7 @@ func TestRefundPages(t *testing.T) {
 	decision := olga.get(path).is(http.StatusOK)
 	decision.shows("平台管理")
 	refund := strings.TrimPrefix(decision.form("decide-"), "decide-")
-	olga.post("/refunds/"+refund+"/decide", url.Values{"order": {order}, "answer": {"图上看得出来"}, "grant": {"yes"}}).to()
+	olga.post(path+"/refunds/"+refund+"/decide", url.Values{"answer": {"图上看得出来"}, "grant": {"yes"}}).to()
 	done := bob.get(path)
 	for _, text := range []string{"已退款", "同意退款 · 平台", "图上看得出来"} {
 		done.shows(text)
