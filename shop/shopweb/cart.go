@@ -43,6 +43,11 @@ type cartLineView struct {
 	RemoveURL string
 }
 
+// inTurn lets the forms that change the cart wait for one another, in the order in which they were
+// sent: a guest's whole cart is in each request and in each answer, and each answer shows the
+// whole cart as it was then.
+const inTurn = "body:queue all"
+
 func (p *pages) cartView(ctx context.Context) (cartView, error) {
 	c, err := p.cartOf(ctx)
 	if err != nil {

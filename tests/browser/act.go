@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // Go loads an address and waits until the page and what belongs to it have come.
@@ -128,6 +129,22 @@ func (b *Tab) Fill(selector, text string) {
 	call(b, input.InsertText, input.InsertTextParams{Text: text})
 	if got := b.Value(selector); got != text {
 		b.t.Fatalf("fill in %s: got %q, want %q", selector, got, text)
+	}
+}
+
+// Keys that Press knows.
+const (
+	KeyUp   = kb.ArrowUp
+	KeyNext = kb.Tab // leaves an input for what follows
+)
+
+// Press presses a key where the focus is.
+func (b *Tab) Press(key string) {
+	b.t.Helper()
+	for _, r := range key {
+		for _, p := range kb.Encode(r) {
+			call(b, input.DispatchKeyEvent, *p)
+		}
 	}
 }
 
