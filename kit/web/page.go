@@ -34,6 +34,11 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for k, v := range refusalHeaders(f) {
 		w.Header()[k] = v
 	}
+	if IsFragment(r) {
+		// In the fragment's place it would take away what can be tried again.
+		w.Header().Set("HX-Retarget", "#flash")
+		w.Header().Set("HX-Reswap", "innerHTML show:top showTarget:window")
+	}
 	if err := Render(w, r, f.Kind.Status(), refusal(r, f)); err != nil {
 		http.Error(w, f.Detail, f.Kind.Status())
 	}

@@ -156,6 +156,17 @@ func TestABrokenHandlerShowsNothingOfItsCause(t *testing.T) {
 	}
 }
 
+// What a fragment should have taken the place of stays where it is when the fragment fails.
+func TestAFragmentThatFailsIsSaidElsewhere(t *testing.T) {
+	h := market(t, Page(func(http.ResponseWriter, *http.Request) error { return errNotFound }))
+	for kind, want := range map[string]string{"partial": "#flash", "full": ""} {
+		w := post(t, h, "/cart", nil, "HX-Request", "true", "HX-Request-Type", kind)
+		if got := w.Header().Get("HX-Retarget"); w.Code != http.StatusNotFound || got != want || (w.Header().Get("HX-Reswap") == "") != (want == "") {
+			t.Errorf("%s: got %d for %q, want 404 for %q", kind, w.Code, got, want)
+		}
+	}
+}
+
 func TestAFlashIsShownOnce(t *testing.T) {
 	h := market(t, Page(func(w http.ResponseWriter, r *http.Request) error {
 		if r.Method == http.MethodPost {

@@ -278,7 +278,7 @@ func (p *pages) cancel(w http.ResponseWriter, r *http.Request) error {
 		return p.orderAgain(w, r, oid, sent{err: err})
 	}
 	if web.IsFragment(r) {
-		return web.Render(w, r, http.StatusOK, orderStatus(orderViewOf(ctx, shop.Detail{Order: o}), nil))
+		return web.Render(w, r, http.StatusOK, orderChanged(orderViewOf(ctx, shop.Detail{Order: o}), nil))
 	}
 	return web.SeeOther(w, r, orderPath(o.ID))
 }

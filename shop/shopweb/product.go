@@ -260,7 +260,8 @@ func (p *pages) notAdded(w http.ResponseWriter, r *http.Request, pid shop.Produc
 	if !ok {
 		return refused
 	}
-	if _, err := p.countCart(w, r); err != nil {
+	count, err := p.countCart(w, r)
+	if err != nil {
 		return err
 	}
 	x, err := p.shop.Product(ctx, pid)
@@ -275,5 +276,5 @@ func (p *pages) notAdded(w http.ResponseWriter, r *http.Request, pid shop.Produc
 	f := addForm(ctx, x).on(back)
 	f.again(form, refused)
 	f.Error = locale.Fault(ctx, fault.Of(refused))
-	return web.Render(w, r, status, addToCartForm(f))
+	return web.Render(w, r, status, addedToCart(f, count))
 }

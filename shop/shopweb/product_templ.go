@@ -1002,7 +1002,7 @@ func quantityField(f formView, label string) templ.Component {
 	})
 }
 
-// addedToCart is what changes on a page when something was added.
+// addedToCart is what changes on a page when something was added, or couldn't be.
 func addedToCart(f formView, count int) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -271,7 +271,7 @@ func (p *pages) orderAgain(w http.ResponseWriter, r *http.Request, oid shop.Orde
 	}
 	v := p.detailViewOf(ctx, d, back)
 	if web.IsFragment(r) {
-		return web.Render(w, r, status, orderStatus(v.orderView, v.Wrong))
+		return web.Render(w, r, status, orderChanged(v.orderView, v.Wrong))
 	}
 	return web.Render(w, r, status, orderPage(v))
 }

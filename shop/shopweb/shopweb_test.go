@@ -655,7 +655,7 @@ func TestCancelingWhatIsPaid(t *testing.T) {
 			if status == nil {
 				t.Fatalf("%s, htmx %t: there is no status on the page: %s", what, htmx, text(late.doc))
 			}
-			if late.shows("已付款"); len(late.alerts()) != 1 || late.byID("pay") != nil {
+			if late.shows("已付款"); len(late.alerts()) != 1 || late.byID("pay") != nil || late.byID("flash") == nil {
 				t.Errorf("%s, htmx %t: the page shows %s", what, htmx, text(late.doc))
 			}
 			late.shows("订单现在的状态不允许这样做")
