@@ -198,8 +198,9 @@ func (s *Service) priced(oid OrderID, items []Item, products map[ProductID]Produ
 	return Order{ID: oid, Total: total.Minor, Currency: total.Currency, Lines: lines}, nil
 }
 
-// move brings an order to a state. It is the only statement that changes one: of
-// callers that race, one wins and the others get ErrWrongState.
+// move brings an order to a state by itself, as it is with one that is completed; how those
+// that are pending end is written for many at once, in writeEnds. Of callers that race, one
+// wins and the others get ErrWrongState.
 func (s *Service) move(ctx context.Context, tx bun.Tx, oid OrderID, to State) error {
 	won, err := database.Changed(tx.NewUpdate().Model((*Order)(nil)).
 		Set("state = ?", to).
