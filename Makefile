@@ -24,13 +24,14 @@ test: ## install what the tests need (as root on Debian) and run them all
 	@! command -v cc >/dev/null || $(GO) test -race -timeout 20m ./kit/...
 	@! command -v cc >/dev/null || $(GO) test -race -timeout 20m ./ledger -rapid.checks=15
 
-test-long: ## the long form of each, on TiDB too, and the short ones with the race detector (a day on 2 cores)
+test-long: ## the long form of each, on TiDB too, and the short ones with the race detector (days on 2 cores)
 	@./scripts/test-tools
 	@$(MAKE) --no-print-directory tidb || echo "skipped: TiDB, which could not be built"
 	TEST_LONG=1 $(GO) test -timeout 12h $(TESTS)
 	$(GO) test -race -timeout 3h $(TESTS)
-	$(GO) test -timeout 24h ./ledger -run TestTheLedgerIsItsModel -rapid.checks 10000 -rapid.steps 200
+	TEST_LONG=1 $(GO) test -timeout 72h ./ledger -run TestTheLedgerIsItsModel -rapid.checks 10000 -rapid.steps 200
 	TEST_LONG=1 $(GO) test -timeout 24h ./pay -run TestPayIsItsModel -rapid.checks 10000 -rapid.steps 200
+	TEST_LONG=1 $(GO) test -timeout 72h ./shop -run TestTheShopIsItsModel -rapid.checks 10000 -rapid.steps 200
 
 tidb: bin/tidb-server ## build the TiDB server that tests can use (six minutes on 2 cores)
 
