@@ -40,7 +40,7 @@ type Config struct {
 	Currency       money.Currency `default:"CNY" help:"The currency of prices and wallets (ISO 4217)."`
 	PhoneRegion    string         `default:"CN" help:"Region of phone numbers written without a country code (ISO 3166)."`
 	OrderDeadline  time.Duration  `default:"30m" help:"How long an unpaid order keeps its goods, at most 696h (29 days)."`
-	ScarceDeadline time.Duration  `default:"5m" help:"The same for one that leaves fewer than 10 pieces of a product to others."`
+	ScarceDeadline time.Duration  `default:"5m" help:"The same for one that leaves fewer than 10 pieces of a product to others; 0 is as long as for all."`
 	OpenOrders     int64          `default:"10" help:"How many unpaid orders a buyer may have at once; 0 is any number."`
 	OpenPieces     int64          `default:"200" help:"How many pieces of one product the unpaid orders of a buyer may hold; 0 is any number."`
 	ConfirmAfter   time.Duration  `default:"240h" help:"How long after shipping a shipment counts as received, unless its buyer says so earlier."`
