@@ -2,6 +2,7 @@
 package jishi_test
 
 import (
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -46,9 +47,12 @@ var mayImport = []struct{ pkg, of string }{
 	{"tests", "tests auth/authclient pay/payclient shop/shopclient kit"},
 }
 
-// doors says who may use a library: each has one door, so that it can be replaced
-// and its pitfalls are met in one place.
-var doors = []struct{ library, users string }{
+// door is who may use a library.
+type door struct{ library, users string }
+
+// doors says it of each: it has one door, so that it can be replaced and its pitfalls are met
+// in one place. What only files of tests import needs none.
+var doors = []door{
 	{"github.com/uptrace/bun", "auth pay shop ledger kit/commit kit/database kit/job kit/session"},
 	{"github.com/danielgtaylor/huma/v2", "auth/authapi pay/payapi shop/shopapi kit/web"},
 	{"github.com/a-h/templ", "auth/authweb pay/payweb shop/shopweb kit/ui kit/web"},
@@ -62,6 +66,28 @@ var doors = []struct{ library, users string }{
 	{"github.com/nicksnyder/go-i18n/v2", "kit/locale"},
 	{"gocloud.dev", "shop/picture"},
 	{"github.com/go-jose/go-jose/v4", "auth"},
+	{"github.com/pressly/goose/v3", "kit/database"},
+	{"github.com/zitadel/schema", "auth/oidc"},
+	{"github.com/maypok86/otter/v2", "auth/authguard"},
+	{"github.com/nyaruka/phonenumbers", "auth"},
+	{"github.com/alecthomas/kong-yaml", "conf"},
+	{"gopkg.in/yaml.v3", "conf"},
+	{"github.com/lmittmann/tint", "kit/ops"},
+	{"gopkg.in/natefinch/lumberjack.v2", "kit/ops"},
+	{"github.com/bojanz/currency", "kit/locale kit/money"},
+	{"github.com/klauspost/compress", "app"},
+	{"github.com/google/uuid", "kit/id"},
+	{"golang.org/x/crypto", "auth"},
+	{"golang.org/x/image", "shop/picture"},
+	{"golang.org/x/net", "auth tests"},
+	{"golang.org/x/sync", "app auth/authguard shop/picture tests"},
+	{"golang.org/x/text", "auth kit/locale"},
+
+	{"github.com/chromedp/chromedp", "tests/browser"},
+	{"github.com/chromedp/cdproto", "tests/browser"},
+	{"github.com/google/go-cmp", "kit/database/dbtest"},
+	{"github.com/Shopify/toxiproxy/v2", "kit/linktest"},
+	{"github.com/rs/zerolog", "kit/linktest"},
 }
 
 // rules packages see no request and no template.
@@ -76,6 +102,9 @@ func TestHouseRules(t *testing.T) {
 				}
 				continue
 			}
+			if host, _, _ := strings.Cut(imp, "/"); strings.Contains(host, ".") && !slices.ContainsFunc(doors, func(d door) bool { return below(imp, d.library) }) {
+				t.Errorf("%s imports %s, which has no door", pkg, imp)
+			}
 			for _, d := range doors {
 				if below(imp, d.library) && !slices.ContainsFunc(strings.Fields(d.users), func(u string) bool { return below(pkg, u) }) {
 					t.Errorf("%s must not import %s: its users are %s", pkg, imp, d.users)
@@ -84,6 +113,31 @@ func TestHouseRules(t *testing.T) {
 			if slices.Contains(rulesPackages, pkg) && (imp == "net/http" || imp == "html/template" || below(imp, "github.com/a-h/templ")) {
 				t.Errorf("%s holds rules, so it must not import %s", pkg, imp)
 			}
+		}
+	}
+}
+
+// Every library is in docs/dependencies.md, as are those that only tests use.
+func TestLibrariesAreListed(t *testing.T) {
+	list, err := os.ReadFile("docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Main .Indirect)}}{{.Path}}{{end}}", "all").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	libraries := strings.Fields(string(out))
+	if len(libraries) == 0 {
+		t.Fatal("no libraries found")
+	}
+	for _, l := range libraries {
+		name := strings.TrimPrefix(l, "github.com/")
+		if strings.HasPrefix(name, "uptrace/bun/dialect/") { // is with bun
+			continue
+		}
+		if !strings.Contains(string(list), "`"+name+"`") {
+			t.Errorf("%s is not in docs/dependencies.md", name)
 		}
 	}
 }
