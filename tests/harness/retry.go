@@ -10,8 +10,8 @@ import (
 const pause = 15 * time.Millisecond
 
 // Retry asks again and again until look finds what it looks for, and gives the last
-// reason why not when that takes longer than within. It is the only place in which the
-// tests wait.
+// reason why not when that takes longer than within. It is how the tests wait for something
+// to happen.
 func Retry(ctx context.Context, within time.Duration, look func() error) error {
 	end := time.NewTimer(within)
 	defer end.Stop()
