@@ -289,11 +289,14 @@ func TestReplicasTakeTurns(t *testing.T) {
 	url := dbtest.MariaDB(t)
 	hold, begun, release := parked()
 	defer release()
-	first := New(dbtest.Open(t, url), "test", (&journal{before: hold}).write, one, nil)
+	replica := func(j *journal) *Committer[int, string] {
+		db := dbtest.Open(t, url)
+		c := New(db, "test", j.write, one, nil)
+		c.turns = db.AdvisoryLock("test", time.Minute) // for a slow machine
+		return c
+	}
 	j := &journal{}
-	db := dbtest.Open(t, url)
-	second := New(db, "test", j.write, one, nil)
-	second.turns = db.AdvisoryLock("test", time.Minute) // for a slow machine
+	first, second := replica(&journal{before: hold}), replica(j)
 	var wg sync.WaitGroup
 	check := wantDone(t)
 	wg.Go(func() { a, err := first.Do(t.Context(), 0); check(0, a, err) })
