@@ -129,6 +129,10 @@ func (c *crowd) dieAtEach(t *testing.T, round int, points []string) {
 	cancel()
 	busy.Wait()
 	t.Logf("died at %d points; %s", len(points), &out)
+	out.met(t)
+	if len(c.answered) == 0 || len(c.came) == 0 || len(c.own) == 0 {
+		t.Errorf("%d shipments and refunds, %d top-ups and %d own payments were answered", len(c.answered), len(c.came), len(c.own))
+	}
 }
 
 // trade does what a buyer and the sellers do with a paid order, of four ways the ith.

@@ -20,11 +20,11 @@ import (
 )
 
 const (
-	purchases = 200 // of a round
+	purchases = 200 // of a round, and more until what strikes it is over
 	workers   = 8   // that buy at the same time
 	deadline  = 5 * time.Second
-	patience  = 60 * time.Second // until a market that is back has answered, and has ended its orders
-	wealth    = 100000           // of a rich buyer, and of the poor one in savings
+	patience  = 3 * time.Minute // until a market that is back has answered, and has ended its orders, on a busy machine
+	wealth    = 100000          // of a rich buyer, and of the poor one in savings
 	price     = "12.50"
 	scarce    = 50 // pieces of the product that runs out
 )
@@ -91,12 +91,17 @@ func (o *outcomes) String() string {
 	return fmt.Sprintf("%d paid, %d unpaid, %d sold out, %d closed in between, %d left; %d answers were outages", o.paid.Load(), o.unpaid.Load(), o.soldOut.Load(), o.closed.Load(), o.left.Load(), o.again.Load())
 }
 
-// buy does a round of purchases, and has strike called when so many of them are done.
+// buy does a round of purchases, has strike called when so many of them are done, and goes on
+// until that returns.
 func (c *crowd) buy(t *testing.T, round int, strike func()) *outcomes {
 	t.Helper()
 	var out outcomes
 	at := int64(purchases/5 + rand.N(purchases/2))
-	struck := sync.OnceFunc(strike)
+	over := make(chan struct{})
+	struck := sync.OnceFunc(func() {
+		defer close(over)
+		strike()
+	})
 	queue := make(chan int)
 	var wg sync.WaitGroup
 	for w := range workers {
@@ -114,12 +119,29 @@ func (c *crowd) buy(t *testing.T, round int, strike func()) *outcomes {
 			c.purchase(t, c.poor, fmt.Sprintf("round %d poor %d", round, i), 0, &out)
 		}
 	})
-	for i := range purchases {
+	for i := 0; i < purchases || !isClosed(over); i++ {
 		queue <- i
 	}
 	close(queue)
 	wg.Wait()
 	return &out
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// met finds that somebody met the outage, or nothing was tested.
+func (o *outcomes) met(t *testing.T) {
+	t.Helper()
+	if o.again.Load() == 0 {
+		t.Errorf("nobody met the outage: %v", o)
+	}
 }
 
 // errLeft is the answer that an order stands, but that pay could not be asked.
@@ -210,6 +232,9 @@ func (c *crowd) settles(t *testing.T) {
 				}
 			}
 		}
+	}
+	if len(c.paid) == 0 {
+		t.Error("no order was answered as paid")
 	}
 	for id := range c.paid {
 		if !stands[id] {

@@ -21,6 +21,7 @@ func TestTheMarketIsKilled(t *testing.T) {
 			m.StartAgain(t, "shop")
 		})
 		t.Logf("round %d: %v", round, out)
+		out.met(t)
 		c.settles(t)
 	}
 }
@@ -42,6 +43,9 @@ func TestAModuleIsKilled(t *testing.T) {
 			m.StartAgain(t, victim)
 		})
 		t.Logf("round %d, %s was killed: %v", round, victim, out)
+		if victim != "auth" { // which is not asked about a token
+			out.met(t)
+		}
 		c.settles(t)
 	}
 }
@@ -59,6 +63,7 @@ func TestTheDatabaseIsKilled(t *testing.T) {
 			server.Start(t)
 		})
 		t.Logf("round %d: %v", round, out)
+		out.met(t)
 		c.answers(t)
 		c.settles(t)
 	}

@@ -50,6 +50,7 @@ func TestTheWayToPayIsCut(t *testing.T) {
 			}
 		})
 		t.Logf("round %d: %v", round, out)
+		out.met(t)
 		c.settles(t)
 	}
 }
@@ -80,7 +81,7 @@ func TestAReplicaStandsStill(t *testing.T) {
 			stops := 1
 			for standsStill(t, db, replica, len(m.Shops)); !othersWait(t, db); stops++ {
 				replica.Signal(t, syscall.SIGCONT)
-				if stops == 20 {
+				if stops == 50 {
 					t.Error("nobody ever waited for the replica that stood still")
 					return
 				}
