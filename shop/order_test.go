@@ -103,7 +103,6 @@ func TestSoldOutNamesTheProduct(t *testing.T) {
 	})
 }
 
-// Twenty times the same form is one order.
 // A wallet that isn't the buyer's, or that pay can't be asked about, leaves everything as it
 // was: stock, cart and key.
 func TestAWrongWalletChangesNothing(t *testing.T) {
@@ -139,6 +138,7 @@ func TestAWrongWalletChangesNothing(t *testing.T) {
 	})
 }
 
+// Twenty times the same form is one order.
 func TestOneFormIsOneOrder(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
 		p, key := m.product(50), token()

@@ -217,7 +217,6 @@ func TestLaterIsNoFailure(t *testing.T) {
 	})
 }
 
-// Several replicas, each with its own pool of workers, run each job once.
 // What a job has to remember is there in its next runs, until it is something else.
 func TestAJobRemembers(t *testing.T) {
 	each(t, func(t *testing.T, db *database.DB, q *job.Queue, c *clock) {
@@ -247,6 +246,7 @@ func TestAJobRemembers(t *testing.T) {
 	})
 }
 
+// Several replicas, each with its own pool of workers, run each job once.
 func TestReplicasShareTheWork(t *testing.T) {
 	each(t, func(t *testing.T, db *database.DB, _ *job.Queue, c *clock) {
 		const jobs = 100
