@@ -3,7 +3,9 @@
 package shoptest
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -14,11 +16,16 @@ import (
 )
 
 // Pay is as much of pay as the shop can see. Each failure comes in two kinds: before the
-// thing is done, or after it.
+// thing is done, or after it. A test of app holds it to the real one.
+//
+// Unlike that it knows of one buyer, who has all the money that is asked for or none; of no
+// clock, so that only Create and Close find that time is over; and of no fee. Payments are
+// without their people, wallet, address and times, and lists are one page.
 type Pay struct {
 	mu       sync.Mutex // guards all
 	payments map[string]payclient.Payment
-	done     map[string]money.Amount // refunds and releases by their ids
+	expired  map[string]bool // orders whose payments are closed since their time was over
+	done     map[string]done // refunds and releases
 	wallets  []payclient.Wallet
 
 	Poor    bool  // there is too little money
@@ -29,9 +36,22 @@ type Pay struct {
 	Broke   bool  // payees have spent what they were given
 }
 
+// wanted is what is asked for of a share; amount 0 is all that is left of it.
+type wanted struct {
+	payee, reason string
+	amount        int64
+}
+
+// done is what was asked for, and done, under an id.
+type done struct {
+	wanted
+	amount money.Amount
+	from   string
+}
+
 // NewPay is a pay in which everybody has enough money.
 func NewPay() *Pay {
-	return &Pay{payments: map[string]payclient.Payment{}, done: map[string]money.Amount{}}
+	return &Pay{payments: map[string]payclient.Payment{}, expired: map[string]bool{}, done: map[string]done{}}
 }
 
 // Set changes its fields while others may call it.
@@ -53,21 +73,36 @@ func (p *Pay) Capture(order string, amount *money.Amount) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := p.payments[order]
-	x.State, x.Captured = payclient.Captured, x.Amount
-	if amount != nil {
-		x.Captured = *amount
+	if amount == nil {
+		amount = &x.Amount
 	}
-	p.payments[order] = x
+	p.payments[order] = captured(x, *amount)
 }
 
-// PutBack makes the payment for an order what it once was, or never: pay's database was put
-// back. What is done by these ids is forgotten.
+// captured is a payment of which so much was taken, of one share after the other.
+func captured(x payclient.Payment, amount money.Amount) payclient.Payment {
+	x.State, x.Captured = payclient.Captured, amount
+	x.Parties = slices.Clone(x.Parties) // others hold the payment as it was
+	left := amount.Minor
+	for i := range x.Parties {
+		party := &x.Parties[i]
+		party.Captured.Minor = min(left, party.Amount.Minor)
+		left -= party.Captured.Minor
+	}
+	return x
+}
+
+// PutBack makes the payment for an order what it once was, the zero value for never: pay's
+// database was put back. What is done by these ids is forgotten.
 func (p *Pay) PutBack(order string, to payclient.Payment, ids ...string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.payments[order] = to
+	if p.payments[order] = to; to.ID == "" {
+		delete(p.payments, order)
+	}
 	for _, id := range ids {
-		delete(p.done, id)
+		delete(p.done, "refund pay_"+order+" "+id)
+		delete(p.done, "release pay_"+order+" "+id)
 	}
 }
 
@@ -79,27 +114,30 @@ func (p *Pay) Create(_ context.Context, in payclient.NewPayment) (payclient.Paym
 	if p.Before != nil {
 		return payclient.Payment{}, p.Before
 	}
-	if p.Late {
-		return payclient.Payment{}, payclient.ErrExpiry
-	}
 	if in.Wallet != "" && !slices.ContainsFunc(p.wallets, func(w payclient.Wallet) bool { return w.ID == in.Wallet }) {
 		return payclient.Payment{}, payclient.ErrNotFound
 	}
-	x := p.payments[in.Order]
-	switch x.State {
-	case payclient.Closed:
+	asked := open(in)
+	x, again := p.payments[in.Order]
+	if again && x.State == payclient.Open && p.Late {
+		x = p.close(in.Order, x)
+	}
+	switch {
+	case !again && p.Late:
+		return payclient.Payment{}, payclient.ErrExpiry
+	case !again:
+		x = asked
+	case p.expired[in.Order]:
+		return payclient.Payment{}, payclient.ErrExpired
+	case x.State == payclient.Closed:
 		return payclient.Payment{}, payclient.ErrClosed
-	case payclient.Captured:
+	case !slices.EqualFunc(x.Parties, asked.Parties, func(a, b payclient.Party) bool { return a.Payee == b.Payee && a.Amount == b.Amount }):
+		return payclient.Payment{}, payclient.ErrMismatch
+	case x.State == payclient.Captured:
 		return x, p.After
 	}
-	x = payclient.Payment{ID: "pay_" + in.Order, Order: in.Order, Parties: in.Parties, State: payclient.Open}
-	x.Amount.Currency, x.Captured.Currency = money.CNY, money.CNY
-	x.Refunded.Currency, x.Released.Currency = money.CNY, money.CNY
-	for _, party := range in.Parties {
-		x.Amount.Minor += party.Amount.Minor
-	}
 	if !p.Poor {
-		x.State, x.Captured = payclient.Captured, x.Amount
+		x = captured(x, x.Amount)
 	}
 	p.payments[in.Order] = x
 	if p.After != nil {
@@ -113,6 +151,28 @@ func (p *Pay) Create(_ context.Context, in payclient.NewPayment) (payclient.Paym
 			With("payment", x.ID)
 	}
 	return x, nil
+}
+
+// open is a payment as it is asked for, its shares by payee.
+func open(in payclient.NewPayment) payclient.Payment {
+	zero := money.Amount{Currency: money.CNY}
+	x := payclient.Payment{
+		ID: "pay_" + in.Order, Order: in.Order, State: payclient.Open,
+		Amount: zero, Captured: zero, Refunded: zero, Released: zero,
+	}
+	for _, party := range in.Parties {
+		x.Amount.Minor += party.Amount.Minor
+		x.Parties = append(x.Parties, payclient.Party{Payee: party.Payee, Amount: party.Amount, Captured: zero, Refunded: zero, Released: zero})
+	}
+	slices.SortFunc(x.Parties, func(a, b payclient.Party) int { return cmp.Compare(a.Payee, b.Payee) })
+	return x
+}
+
+// close ends a payment that is open.
+func (p *Pay) close(order string, x payclient.Payment) payclient.Payment {
+	x.State = payclient.Closed
+	p.payments[order], p.expired[order] = x, p.Late && x.Amount.Minor > 0
+	return x
 }
 
 // PaymentOf is the payment of an order.
@@ -134,8 +194,9 @@ func (p *Pay) Payments(_ context.Context, in payclient.OrderRange, _ payclient.P
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out payclient.Payments
-	for order, x := range p.payments {
-		if order > in.After && order <= in.UpTo {
+	for _, order := range slices.Sorted(maps.Keys(p.payments)) {
+		if order > in.After && (in.UpTo == "" || order <= in.UpTo) {
+			x := p.payments[order]
 			x.Order = order
 			out.Items = append(out.Items, x)
 		}
@@ -150,10 +211,12 @@ func (p *Pay) Close(_ context.Context, order string) (payclient.Payment, error) 
 	if p.Before != nil {
 		return payclient.Payment{}, p.Before
 	}
-	x := p.payments[order]
-	if x.State != payclient.Captured {
-		x.ID, x.State = "pay_"+order, payclient.Closed
-		p.payments[order] = x
+	x, asked := p.payments[order]
+	if !asked {
+		x = open(payclient.NewPayment{Order: order})
+	}
+	if x.State == payclient.Open {
+		x = p.close(order, x)
 	}
 	if p.After != nil {
 		return payclient.Payment{}, p.After
@@ -161,85 +224,115 @@ func (p *Pay) Close(_ context.Context, order string) (payclient.Payment, error) 
 	return x, nil
 }
 
-// Refund gives money back: out of escrow, or of what the payee was given.
+// Refund gives money back: out of escrow, or of what the payee was given once nothing is
+// left there.
 func (p *Pay) Refund(_ context.Context, payment string, in payclient.NewRefund) (payclient.Refund, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.Before != nil {
-		return payclient.Refund{}, p.Before
-	}
-	r := payclient.Refund{ID: in.ID, Payment: payment, Payee: in.Payee, From: payclient.FromEscrow}
-	err := p.share(payment, in.ID, in.Payee, in.Amount, &r.Amount, func(x *payclient.Payment, party *payclient.Party, escrow, amount int64) error {
-		switch {
-		case amount <= escrow:
-		case escrow > 0 || amount > party.Released.Minor:
-			return payclient.ErrTooMuch
-		case p.Broke:
-			return payclient.ErrPayeeShort
-		default:
-			r.From = payclient.FromPayee
-			party.Released.Minor -= amount
-			x.Released.Minor -= amount
+	got, x, err := p.share("refund", payment, in.ID, wanted{payee: in.Payee, reason: in.Reason}, in.Amount, func(x *payclient.Payment, party *payclient.Party, amount int64) (done, error) {
+		out := done{from: payclient.FromEscrow}
+		left := inEscrow(*party)
+		given := left == 0 && party.Released.Minor > 0
+		if given {
+			left, out.from = party.Released.Minor, payclient.FromPayee
 		}
-		party.Refunded.Minor += amount
-		x.Refunded.Minor += amount
-		return nil
+		var err error
+		if out.amount, err = some(*party, amount, left); err != nil {
+			return done{}, err
+		}
+		if given {
+			if p.Broke {
+				return done{}, payclient.ErrPayeeShort
+			}
+			party.Released.Minor -= out.amount.Minor
+			x.Released.Minor -= out.amount.Minor
+		}
+		party.Refunded.Minor += out.amount.Minor
+		x.Refunded.Minor += out.amount.Minor
+		return out, nil
 	})
-	return r, err
+	if err != nil {
+		return payclient.Refund{}, err
+	}
+	return payclient.Refund{ID: in.ID, Payment: payment, Order: x.Order, Payee: in.Payee, Amount: got.amount, Reason: in.Reason, From: got.from}, p.After
 }
 
 // Release gives a payee their share out of escrow.
 func (p *Pay) Release(_ context.Context, payment string, in payclient.NewRelease) (payclient.Release, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.Before != nil {
-		return payclient.Release{}, p.Before
-	}
-	r := payclient.Release{ID: in.ID, Payment: payment, Payee: in.Payee}
-	err := p.share(payment, in.ID, in.Payee, in.Amount, &r.Amount, func(x *payclient.Payment, party *payclient.Party, escrow, amount int64) error {
-		if amount > escrow {
-			return payclient.ErrTooMuch
+	got, x, err := p.share("release", payment, in.ID, wanted{payee: in.Payee}, in.Amount, func(x *payclient.Payment, party *payclient.Party, amount int64) (done, error) {
+		sum, err := some(*party, amount, inEscrow(*party))
+		if err != nil {
+			return done{}, err
 		}
-		party.Released.Minor += amount
-		x.Released.Minor += amount
-		return nil
+		party.Released.Minor += sum.Minor
+		x.Released.Minor += sum.Minor
+		return done{amount: sum}, nil
 	})
-	return r, err
+	if err != nil {
+		return payclient.Release{}, err
+	}
+	return payclient.Release{
+		ID: in.ID, Payment: payment, Order: x.Order, Payee: in.Payee,
+		Amount: got.amount, Fee: money.Amount{Currency: money.CNY}, Net: got.amount,
+	}, p.After
 }
 
-// share does something with a payee's share of a captured payment, once for an id. Sum is
-// what it is about, nil for all that is left in escrow; it is told in out.
-func (p *Pay) share(payment, id, payee string, sum *money.Input, out *money.Amount, do func(x *payclient.Payment, party *payclient.Party, escrow, amount int64) error) error {
+func inEscrow(party payclient.Party) int64 {
+	return party.Captured.Minor - party.Refunded.Minor - party.Released.Minor
+}
+
+// some is so much of what is left of a share, 0 being all of it.
+func some(party payclient.Party, amount, left int64) (money.Amount, error) {
+	if left == 0 || amount > left {
+		return money.Amount{}, payclient.ErrTooMuch.With("payee", party.Payee).With("left", money.Amount{Minor: left, Currency: money.CNY})
+	}
+	return money.Amount{Minor: cmp.Or(amount, left), Currency: money.CNY}, nil
+}
+
+// share does something with a payee's share of a captured payment, once for an id of its
+// kind. Sum is what it is about, nil for all that is left.
+func (p *Pay) share(kind, payment, id string, want wanted, sum *money.Input, do func(x *payclient.Payment, party *payclient.Party, amount int64) (done, error)) (done, payclient.Payment, error) {
+	if p.Before != nil {
+		return done{}, payclient.Payment{}, p.Before
+	}
+	if sum != nil {
+		a, err := sum.In(money.CNY)
+		if err != nil {
+			return done{}, payclient.Payment{}, fault.Of(err).On("amount")
+		}
+		if want.amount = a.Minor; want.amount == 0 {
+			return done{}, payclient.Payment{}, payclient.ErrAmount
+		}
+	}
 	order := strings.TrimPrefix(payment, "pay_")
 	x, ok := p.payments[order]
-	if !ok || x.State != payclient.Captured {
-		return payclient.ErrNotCaptured
+	if !ok {
+		return done{}, payclient.Payment{}, payclient.ErrNoPayment
 	}
-	i := slices.IndexFunc(x.Parties, func(party payclient.Party) bool { return party.Payee == payee })
+	key := kind + " " + payment + " " + id
+	if before, again := p.done[key]; again {
+		if before.wanted != want {
+			return done{}, payclient.Payment{}, payclient.ErrMismatch
+		}
+		return before, x, nil
+	}
+	if x.State != payclient.Captured {
+		return done{}, payclient.Payment{}, payclient.ErrNotCaptured
+	}
+	i := slices.IndexFunc(x.Parties, func(party payclient.Party) bool { return party.Payee == want.payee })
 	if i < 0 {
-		return payclient.ErrNoParty
+		return done{}, payclient.Payment{}, payclient.ErrNoParty
 	}
 	x.Parties = slices.Clone(x.Parties) // others hold the payment as it was
-	party := &x.Parties[i]
-	escrow := party.Amount.Minor - party.Refunded.Minor - party.Released.Minor
-	*out = money.Amount{Minor: escrow, Currency: money.CNY}
-	if sum != nil {
-		var err error
-		if *out, err = sum.In(money.CNY); err != nil {
-			return err
-		}
+	got, err := do(&x, &x.Parties[i], want.amount)
+	if err != nil {
+		return done{}, payclient.Payment{}, err
 	}
-	if before, again := p.done[id]; again {
-		if before != *out {
-			return payclient.ErrMismatch
-		}
-		return p.After
-	}
-	if err := do(&x, party, escrow, out.Minor); err != nil {
-		return err
-	}
-	p.payments[order], p.done[id] = x, *out
-	return p.After
+	got.wanted = want
+	p.payments[order], p.done[key] = x, got
+	return got, x, nil
 }
 
 // Wallets are those that CreateWallet made, whoever asks.
