@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"jishi/conf"
 )
@@ -55,6 +57,34 @@ func (l lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
+// runUntil runs modules until the log has said the message of each of them.
+func runUntil(t *testing.T, c *conf.Config, message string, modules ...string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	said := map[string]bool{} // written under the handler's lock
+	log := slog.New(slog.NewJSONHandler(lines(func(line string) {
+		var l struct{ Msg, Module string }
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Error(err)
+		}
+		if l.Msg == message {
+			said[l.Module] = true
+		}
+		if len(said) == len(modules) {
+			stop()
+		}
+	}), nil))
+	m, err := Open(ctx, c, modules, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = m.Close() }()
+	if err := m.Run(ctx); err != nil || len(said) != len(modules) {
+		t.Fatalf("of %v only %v said %q, %v", modules, said, message, err)
+	}
+}
+
 func execute(t *testing.T, c *conf.Config, module string, statements ...string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", filepath.Join(c.Data, module+".db"))
@@ -67,6 +97,11 @@ func execute(t *testing.T, c *conf.Config, module string, statements ...string) 
 			t.Fatal(err)
 		}
 	}
+}
+
+// A market that runs seals what its ledgers write, by itself.
+func TestAMarketThatRunsSeals(t *testing.T) {
+	runUntil(t, bought(t), "sealed", "pay", "shop")
 }
 
 // What is changed after it was sealed is found, though everything else still adds up; an

@@ -2,15 +2,12 @@ package app
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,7 +69,7 @@ func TestASecretIsReplaced(t *testing.T) {
 			t.Errorf("key %s, webhook secret %s; want %s and %s", k, w, key, webhook)
 		}
 	}
-	resealed(t, c, "auth", "pay")
+	runUntil(t, c, "resealed under the newest secret", "auth", "pay")
 	setSecrets(t, c, young)
 	if k, w := stored(t, c); k != key || w != webhook {
 		t.Errorf("without the old secret: key %s, webhook secret %s; want %s and %s", k, w, key, webhook)
@@ -116,25 +113,4 @@ func stored(t *testing.T, c *conf.Config) (key, webhook string) {
 		t.Fatal(err)
 	}
 	return set.Keys[0].KeyID, w.Secret
-}
-
-// resealed runs modules until the log says of each that it resealed something.
-func resealed(t *testing.T, c *conf.Config, modules ...string) {
-	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
-	defer stop()
-	var n atomic.Int64
-	log := slog.New(slog.NewTextHandler(lines(func(line string) {
-		if strings.Contains(line, "resealed") && int(n.Add(1)) == len(modules) {
-			stop()
-		}
-	}), nil))
-	m, err := Open(ctx, c, modules, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = m.Close() }()
-	if err := m.Run(ctx); err != nil || int(n.Load()) != len(modules) {
-		t.Fatalf("%d of %v resealed something, %v", n.Load(), modules, err)
-	}
 }
