@@ -64,6 +64,7 @@ func TestHistory(t *testing.T) {
 // write them: statements of a period go by that.
 func TestTimesAreInTheOrderOfNumbers(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		dbtest.NoTurns(t, db, "transfers")
 		open(t, New(db, time.Now), Account{ID: "world", Unit: cny, Kind: Open}, Account{ID: "a", Unit: cny, Kind: Guarded})
 		var replicas sync.WaitGroup
 		for k := range 8 {

@@ -18,6 +18,7 @@ var guards = []guard{
 	{"account-locks", "ledger", "TestReplicasDontOverdraw/mariadb", "balances are read without FOR UPDATE, and the unique numbers that stand behind the locks are gone too"},
 	{"numbers-in-schema", "ledger", "TestTheSchemaRefusesWhatIsWrong/sqlite", "two transfers have one number in an account"},
 	{"lock-order", "ledger", "TestReplicasNeverWaitInACircle", "accounts are locked in any order"},
+	{"time-under-locks", "ledger", "TestTimesAreInTheOrderOfNumbers/mariadb", "a transfer has the time before its accounts were locked, and a later number than one with a later time"},
 	{"hold-once-in-code", "ledger", "TestHolds/sqlite", "a hold that ends again isn't refused as such"},
 	{"hold-once-in-schema", "ledger", "TestTheSchemaRefusesWhatIsWrong/sqlite", "a hold can end twice"},
 	{"same-id", "ledger", "TestSendingAgainIsHarmless/sqlite", "a transfer that is sent again is done again"},
