@@ -28,7 +28,7 @@ var (
 
 // IdempotencyKey is embedded in the input of calls that create.
 type IdempotencyKey struct {
-	Key string `header:"Idempotency-Key" maxLength:"128" example:"8c1f6d0e" doc:"The same key with the same request again gives the first answer again, without a second effect; with another request it is refused. Keys are the caller's own: two users may use the same."`
+	Key string `header:"Idempotency-Key" maxLength:"128" example:"8c1f6d0e" doc:"For 30 days the same key with the same request again gives the first answer again, without a second effect; with another request it is refused. Keys are the caller's own: two users may use the same."`
 }
 
 // PageQuery is embedded in the input of lists.
