@@ -62,6 +62,32 @@ func TestReplicasBuyACartOnce(t *testing.T) {
 	})
 }
 
+// A key that comes to two replicas at once is one order, which both tell. Each has it alone in its
+// batch: a larger one that meets the key would be written again in halves anyway.
+func TestReplicasKnowAKey(t *testing.T) {
+	replicas(t, func(t *testing.T, m *market, all []*market) {
+		p := m.product(100)
+		for round := range 20 {
+			key := token()
+			told := at(2, func(i int) OrderID {
+				o, err := all[i].PlaceOrder(t.Context(), bob, items(p, 1), key)
+				if err != nil {
+					t.Error(err)
+				}
+				return o.ID
+			})
+			for _, oid := range told {
+				if oid != told[0] || oid == "" {
+					t.Fatalf("round %d: orders %v", round, told)
+				}
+			}
+			if left := int64(99 - round); m.stock(p) != left {
+				t.Fatalf("round %d: %d are left, want %d", round, m.stock(p), left)
+			}
+		}
+	})
+}
+
 // An order that two replicas bring to different ends has one, which both tell.
 func TestReplicasEndAnOrderOnce(t *testing.T) {
 	replicas(t, func(t *testing.T, m *market, all []*market) {

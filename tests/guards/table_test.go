@@ -28,6 +28,7 @@ var guards = []guard{
 	// What is asked twice.
 	{"once-key", "kit/database", "TestOnce/sqlite", "a key is good twice"},
 	{"order-key", "shop", "TestOneFormIsOneOrder/sqlite", "an order's key is good twice, as far as looking it up and its row go"},
+	{"taken-again", "shop", "TestReplicasKnowAKey/mariadb", "who comes second with a key at another replica is told of a defect"},
 	{"one-payment", "pay", "TestANewOrderIsChargedOnce/sqlite", "an order is charged twice: neither looked up nor unique"},
 	{"topup-once", "pay", "TestNewsOfMoneyIsCreditedOnce/sqlite", "news of a top-up that come twice are credited twice"},
 	{"refund-reference", "pay", "TestTheSchemaRefusesWhatIsWrong/sqlite", "two refunds have one reference"},
