@@ -152,17 +152,29 @@ func TestTheSameRefundAndReleaseAreDoneOnce(t *testing.T) {
 // all of them go there.
 func TestTheFirstSaleMakesAWallet(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
-		var payments []pay.Payment
-		for i := range 8 {
-			payments = append(payments, b.captured(t, fmt.Sprint("ord_", i)))
+		const hands, sellers = 8, 6
+		var parties []pay.Party
+		for i := range sellers {
+			parties = append(parties, pay.Party{Payee: fmt.Sprint("usr_seller_", i), Amount: 100})
 		}
-		race(t, 8, func(i int) error {
-			_, err := b.Release(t.Context(), merchant, payments[i].ID, pay.NewRelease{ID: "r", Payee: "usr_bob"})
-			return err
-		})
-		purse, err := b.Purse(t.Context(), bob)
-		if err != nil || len(purse.Wallets) != 1 || !purse.Wallets[0].Default || purse.Total.Minor != 800 {
-			t.Errorf("%+v, %v", purse, err)
+		b.wallet(t, alice, hands*sellers*100)
+		var payments []pay.Payment
+		for i := range hands {
+			p, err := b.Charge(t.Context(), shop(alice), pay.NewPayment{Order: fmt.Sprint("ord_", i), Parties: parties})
+			if err != nil {
+				t.Fatal(err)
+			}
+			payments = append(payments, p)
+		}
+		for _, seller := range parties {
+			race(t, hands, func(i int) error {
+				_, err := b.Release(t.Context(), merchant, payments[i].ID, pay.NewRelease{ID: seller.Payee, Payee: seller.Payee})
+				return err
+			})
+			purse, err := b.Purse(t.Context(), authclient.UserID(seller.Payee))
+			if err != nil || len(purse.Wallets) != 1 || !purse.Wallets[0].Default || purse.Total.Minor != hands*100 {
+				t.Errorf("%+v, %v", purse, err)
+			}
 		}
 	})
 }

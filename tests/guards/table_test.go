@@ -24,6 +24,7 @@ var guards = []guard{
 	{"hold-once-in-schema", "ledger", "TestTheSchemaRefusesWhatIsWrong/sqlite", "a hold can end twice"},
 	{"same-id", "ledger", "TestSendingAgainIsHarmless/sqlite", "a transfer that is sent again is done again"},
 	{"seal-mac", "ledger", "TestTheChainFindsWhatWasChanged/sqlite", "a seal needs no key"},
+	{"wallet-owner", "pay", "TestWalletsOfOthersAreNotThere/sqlite", "an order is paid out of somebody else's wallet"},
 
 	// What is asked twice.
 	{"once-key", "kit/database", "TestOnce/sqlite", "a key is good twice"},
@@ -31,6 +32,8 @@ var guards = []guard{
 	{"taken-again", "shop", "TestReplicasKnowAKey/mariadb", "who comes second with a key at another replica is told of a defect"},
 	{"one-payment", "pay", "TestANewOrderIsChargedOnce/sqlite", "an order is charged twice: neither looked up nor unique"},
 	{"topup-once", "pay", "TestNewsOfMoneyIsCreditedOnce/sqlite", "news of a top-up that come twice are credited twice"},
+	{"topup-reference", "pay", "TestNewsOfMoneyIsCreditedOnce/sqlite", "one payment of a provider's is credited to two top-ups"},
+	{"first-wallet", "pay", "TestTheFirstSaleMakesAWallet/mariadb", "who sells twice at once has two default wallets"},
 	{"refund-reference", "pay", "TestTheSchemaRefusesWhatIsWrong/sqlite", "two refunds have one reference"},
 	{"release-reference", "pay", "TestTheSchemaRefusesWhatIsWrong/sqlite", "two releases have one reference"},
 
@@ -38,11 +41,14 @@ var guards = []guard{
 	{"order-state", "shop", "TestAnOrderEndsOnce/sqlite", "an order that has ended is ended again"},
 	{"order-lock", "shop", "TestReplicasEndAnOrderOnce/mariadb", "two replicas end one order at once"},
 	{"close-before-release", "shop", "TestDeadline/sqlite", "stock is free before the payment is closed"},
+	{"closed-unasked", "pay", "TestAnOrderIsClosedBeforeAnybodyAsked/sqlite", "an order that was closed before pay heard of it is paid"},
+	{"captured-amount", "shop", "TestWrongAmountIsNotPaid/sqlite", "an order is paid with another amount"},
 	{"shipment-state", "shop", "TestManyHandsOnOneStep/sqlite", "a shipment takes a step from any state"},
 	{"one-shipment-in-schema", "shop", "TestTheSchemaRefusesWhatIsWrong/sqlite", "a seller has two shipments of one order"},
 	{"shipment-refunded-in-schema", "shop", "TestTheSchemaRefusesWhatIsWrong/sqlite", "more than a shipment's share can be written as granted to the buyer"},
 	{"shipment-released-in-schema", "shop", "TestTheSchemaRefusesWhatIsWrong/sqlite", "more than a shipment's share can be written as due to the seller"},
 	{"last-shipment-lock", "shop", "TestLastShipmentsEndAtOnce/mariadb", "of two last shipments neither sees the other end"},
+	{"product-version", "shop", "TestChangeProduct/sqlite", "of two changes of one version of a product the second takes back the first"},
 	{"payment-state", "pay", "TestWhatIsCapturedStaysCaptured/sqlite", "a captured payment is closed"},
 	{"payment-expiry", "pay", "TestTimePassesWhileAPaymentIsTaken/sqlite", "a payment is captured after its time"},
 	{"share-counters", "pay", "TestRefundsAndReleasesRaceForAShare/sqlite", "refunds and releases take a share twice"},
@@ -52,9 +58,13 @@ var guards = []guard{
 	{"buyers-lock", "shop", "TestReplicasCountOpenOrdersTogether/mariadb", "two replicas count a buyer's orders side by side"},
 	{"cart-lock", "shop", "TestReplicasBuyACartOnce/mariadb", "two replicas sell one cart"},
 	{"job-lease", "kit/job", "TestLateEndsAmongOthers/sqlite", "who comes too late ends the job of another one"},
+	{"read-committed", "kit/database", "TestATransactionSeesWhatIsCommitted/mariadb", "a transaction reads what was true when it began"},
+	{"silent-transaction", "kit/database", "TestATransactionThatSaysNothingIsTakenBack/mariadb", "a transaction of a host that is gone keeps its locks"},
 
 	// What was begun.
 	{"topup-job", "pay", "TestATopUpThatNobodyAsksForAgainIsCollected/sqlite", "a top-up whose process died stays half way"},
+	{"payment-job", "pay", "TestAHoldEnds/sqlite", "what is held for a payment that nobody asks for again stays held"},
+	{"order-job", "shop", "TestDeadline/sqlite", "an order that nobody pays keeps its pieces"},
 
 	// What was answered.
 	{"sqlite-synchronous", "kit/database", "TestDurable/sqlite", "SQLite answers before its commit is on disk"},
