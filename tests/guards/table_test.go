@@ -44,6 +44,8 @@ var guards = []guard{
 	{"closed-unasked", "pay", "TestAnOrderIsClosedBeforeAnybodyAsked/sqlite", "an order that was closed before pay heard of it is paid"},
 	{"captured-amount", "shop", "TestWrongAmountIsNotPaid/sqlite", "an order is paid with another amount"},
 	{"shipment-state", "shop", "TestManyHandsOnOneStep/sqlite", "a shipment takes a step from any state"},
+	{"refund-state", "shop", "TestManyHandsOnOneStep/sqlite", "a refund takes a step from any state: neither those before it nor the one that was read is asked for"},
+	{"one-open-refund", "shop", "TestManyHandsOnOneStep/sqlite", "a shipment has two refunds that wait for an answer"},
 	{"one-shipment-in-schema", "shop", "TestTheSchemaRefusesWhatIsWrong/sqlite", "a seller has two shipments of one order"},
 	{"shipment-refunded-in-schema", "shop", "TestTheSchemaRefusesWhatIsWrong/sqlite", "more than a shipment's share can be written as granted to the buyer"},
 	{"shipment-released-in-schema", "shop", "TestTheSchemaRefusesWhatIsWrong/sqlite", "more than a shipment's share can be written as due to the seller"},
