@@ -252,7 +252,7 @@ func (s *Service) mend(ctx context.Context, b books, what string) error {
 		}
 		return err
 	case shopclient.FoundNotClosed:
-		_, err := s.payments.Close(ctx, string(b.ID)) // what was paid by now is found the next time
+		_, err := s.close(ctx, b.Order)
 		return err
 	case shopclient.FoundNotRepaid:
 		if err := s.arrivedLate(ctx, b.ID); err != nil {
