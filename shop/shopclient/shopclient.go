@@ -50,7 +50,7 @@ type ProductChange struct {
 	Image       *string      `json:"image,omitempty"`
 	Price       *money.Input `json:"price,omitempty"`
 	Stock       *int64       `json:"stock,omitempty" doc:"pieces that can be bought from now on"`
-	StockSeen   *int64       `json:"stock_seen,omitempty" doc:"the stock that the seller saw: only the difference to it is applied, so that what was sold in between stays sold"`
+	StockSeen   *int64       `json:"stock_seen,omitempty" doc:"the stock that the seller saw: only the difference to it is applied, so that what was sold in between stays sold. If-Match or an Idempotency-Key keeps it from being applied twice when it is sent again"`
 }
 
 // Products is a page of products, newest first.
