@@ -86,8 +86,12 @@ func (p *modelPayment) sum(of func(pay.Share) int64) int64 {
 
 func (p *modelPayment) amount() int64 { return p.sum(func(s pay.Share) int64 { return s.Amount }) }
 
-func (m *model) openWallet(user authclient.UserID, amount int64) {
+func (m *model) openWallet(user authclient.UserID, amount int64) error {
+	if len(m.wallets[user]) >= 50 {
+		return payclient.ErrTooMany
+	}
 	m.wallets[user] = append(m.wallets[user], &modelWallet{posted: amount})
+	return nil
 }
 
 func (m *model) topUp(user authclient.UserID, wallet int, amount int64) {
