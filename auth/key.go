@@ -183,7 +183,8 @@ func (k *keyRing) rotate(ctx context.Context) error {
 }
 
 // Reseal brings the signing keys that only an older secret opens under the newest one, so
-// that the older one can go. It tells how many it changed, and goes on after one that can't be opened, which may be one that nothing needs any more.
+// that the older one can go. It tells how many it changed, and goes on after one that can't be
+// opened, which may be one that nothing needs any more.
 func (s *Service) Reseal(ctx context.Context) (int, error) {
 	var rows []keyRow
 	if err := s.db.NewSelect().Model(&rows).Order("epoch").Scan(ctx); err != nil {

@@ -237,7 +237,8 @@ func (s *Service) signers(r webhookRow) ([][]byte, error) {
 }
 
 // Reseal brings the secrets of webhooks that only an older secret of the market opens under
-// the newest one, so that the older one can go. It tells how many it changed, and goes on after one that can't be opened.
+// the newest one, so that the older one can go. It tells how many it changed, and goes on after
+// one that can't be opened.
 func (s *Service) Reseal(ctx context.Context) (int, error) {
 	var rows []webhookRow // a few a merchant
 	if err := s.db.NewSelect().Model(&rows).Order("id").Scan(ctx); err != nil {

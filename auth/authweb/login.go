@@ -103,11 +103,8 @@ func (p *pages) signUp(w http.ResponseWriter, r *http.Request) error {
 
 // form reads a form of ours and checks whose flow it goes on with.
 func (p *pages) form(r *http.Request) (url.Values, error) {
-	form, err := web.Form(r)
+	form, _, err := web.WithToken(web.Form(r))
 	if err != nil {
-		return nil, err
-	}
-	if _, err := web.TokenOf(form); err != nil {
 		return nil, err
 	}
 	if _, err := p.begun(r, form); err != nil {

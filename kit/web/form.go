@@ -77,6 +77,15 @@ func TokenOf(form url.Values) (string, error) {
 	return token, nil
 }
 
+// WithToken is what Form or FileForm gave, with its one-time token.
+func WithToken(form url.Values, err error) (url.Values, string, error) {
+	if err != nil {
+		return nil, "", err
+	}
+	token, err := TokenOf(form)
+	return form, token, err
+}
+
 // TokenAgain is the token of a form that is shown again since err refused it: the same, as
 // what was asked for may have been done all the same. Where it stands for something else
 // already, the form gets a new one.

@@ -22,11 +22,7 @@ type form struct {
 
 // formOf reads a form of ours, which has a one-time token.
 func formOf(r *http.Request) (form, error) {
-	values, err := web.Form(r)
-	if err != nil {
-		return form{}, err
-	}
-	token, err := web.TokenOf(values)
+	values, token, err := web.WithToken(web.Form(r))
 	return form{values, token}, err
 }
 

@@ -190,11 +190,7 @@ func (p *pages) checkout(w http.ResponseWriter, r *http.Request) error {
 	if p.user(ctx).ID == "" {
 		return web.SeeOther(w, r, "/cart/checkout")
 	}
-	form, err := web.Form(r)
-	if err != nil {
-		return err
-	}
-	token, err := web.TokenOf(form)
+	form, token, err := web.WithToken(web.Form(r))
 	if err != nil {
 		return err
 	}

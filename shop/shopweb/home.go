@@ -94,11 +94,7 @@ func (p *pages) ownProducts(ctx context.Context, seller authclient.UserID) ([]pr
 // createWallet passes the form on to pay; the one-time token is the key of the call.
 func (p *pages) createWallet(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	in, err := web.Form(r)
-	if err != nil {
-		return err
-	}
-	token, err := web.TokenOf(in)
+	in, token, err := web.WithToken(web.Form(r))
 	if err != nil {
 		return err
 	}

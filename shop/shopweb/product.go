@@ -167,11 +167,7 @@ func (p *pages) product(w http.ResponseWriter, r *http.Request) error {
 // changed, too few are left) is asked on the product's page.
 func (p *pages) buy(w http.ResponseWriter, r *http.Request) error {
 	ctx, pid := r.Context(), shop.ProductID(r.PathValue("id"))
-	form, err := web.Form(r)
-	if err != nil {
-		return err
-	}
-	token, err := web.TokenOf(form)
+	form, token, err := web.WithToken(web.Form(r))
 	if err != nil {
 		return err
 	}
@@ -182,18 +178,20 @@ func (p *pages) buy(w http.ResponseWriter, r *http.Request) error {
 		o, err = p.shop.PlaceOrder(ctx, p.user(ctx), in, token)
 	}
 	if status, ok := answerable(ctx, err); ok && o.ID == "" {
-		return web.Again(err, p.askAgain(w, r, status, pid, form, err))
+		return web.Again(err, p.productAgain(w, r, status, pid, form, err, func(v *productView) *formView { return &v.Buy }))
 	}
 	return p.placed(w, r, o, err)
 }
 
-func (p *pages) askAgain(w http.ResponseWriter, r *http.Request, status int, pid shop.ProductID, form url.Values, refused error) error {
-	x, err := p.shop.Product(r.Context(), pid)
+// productAgain shows the product's page with that one of its forms which was refused.
+func (p *pages) productAgain(w http.ResponseWriter, r *http.Request, status int, pid shop.ProductID, sent url.Values, refused error, form func(*productView) *formView) error {
+	ctx := r.Context()
+	x, err := p.shop.Product(ctx, pid)
 	if err != nil {
 		return err
 	}
-	v := p.viewOf(r.Context(), x)
-	problem := v.refuse(r.Context(), &v.Buy, form, refused)
+	v := p.viewOf(ctx, x)
+	problem := v.refuse(ctx, form(&v), sent, refused)
 	return web.Render(w, r, status, productPage(v, problem))
 }
 
@@ -222,11 +220,7 @@ func (p *pages) seen(decimal string) (*money.Amount, error) {
 // addToCart answers htmx with the form anew, since its token is spent.
 func (p *pages) addToCart(w http.ResponseWriter, r *http.Request) error {
 	ctx, pid := r.Context(), shop.ProductID(r.PathValue("id"))
-	form, err := web.Form(r)
-	if err != nil {
-		return err
-	}
-	token, err := web.TokenOf(form)
+	form, token, err := web.WithToken(web.Form(r))
 	if err != nil {
 		return err
 	}
@@ -264,14 +258,12 @@ func (p *pages) notAdded(w http.ResponseWriter, r *http.Request, pid shop.Produc
 	if err != nil {
 		return err
 	}
+	if !web.IsFragment(r) {
+		return p.productAgain(w, r, status, pid, form, refused, func(v *productView) *formView { return &v.Add })
+	}
 	x, err := p.shop.Product(ctx, pid)
 	if err != nil {
 		return err
-	}
-	if !web.IsFragment(r) {
-		v := p.viewOf(ctx, x)
-		problem := v.refuse(ctx, &v.Add, form, refused)
-		return web.Render(w, r, status, productPage(v, problem))
 	}
 	f := addForm(ctx, x).on(back)
 	f.again(form, refused)

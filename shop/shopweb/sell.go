@@ -94,11 +94,7 @@ func (p *pages) sellForm(w http.ResponseWriter, r *http.Request) error {
 
 func (p *pages) sell(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	form, err := web.FileForm(r)
-	if err != nil {
-		return err
-	}
-	token, err := web.TokenOf(form)
+	form, token, err := web.WithToken(web.FileForm(r))
 	if err != nil {
 		return err
 	}
@@ -171,11 +167,7 @@ func (p *pages) editForm(w http.ResponseWriter, r *http.Request) error {
 
 func (p *pages) edit(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	form, err := web.FileForm(r)
-	if err != nil {
-		return err
-	}
-	token, err := web.TokenOf(form)
+	form, token, err := web.WithToken(web.FileForm(r))
 	if err != nil {
 		return err
 	}

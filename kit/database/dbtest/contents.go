@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/uptrace/bun/dialect"
+
 	"jishi/kit/database"
 )
 
@@ -11,16 +13,11 @@ import (
 // was changed.
 func Contents(tb testing.TB, db *database.DB) map[string]int64 {
 	tb.Helper()
-	q := db.NewSelect().DB()
-	var tables []string
-	if err := q.NewRaw("SHOW TABLES").Scan(tb.Context(), &tables); err != nil {
-		tb.Fatalf("list tables: %v", err)
-	}
 	var sums []struct {
 		Table    string `bun:"Table"`
 		Checksum int64  `bun:"Checksum"`
 	}
-	if err := q.NewRaw("CHECKSUM TABLE "+strings.Join(tables, ", ")).Scan(tb.Context(), &sums); err != nil {
+	if err := db.NewSelect().DB().NewRaw("CHECKSUM TABLE "+strings.Join(tables(tb, db), ", ")).Scan(tb.Context(), &sums); err != nil {
 		tb.Fatalf("add up tables: %v", err)
 	}
 	contents := map[string]int64{}
@@ -28,4 +25,18 @@ func Contents(tb testing.TB, db *database.DB) map[string]int64 {
 		contents[s.Table] = s.Checksum
 	}
 	return contents
+}
+
+// tables are the names of all that a database has.
+func tables(tb testing.TB, db *database.DB) []string {
+	tb.Helper()
+	list, q := "SHOW TABLES", db.NewSelect().DB()
+	if q.Dialect().Name() == dialect.SQLite {
+		list = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+	}
+	var names []string
+	if err := q.NewRaw(list).Scan(tb.Context(), &names); err != nil {
+		tb.Fatalf("list tables: %v", err)
+	}
+	return names
 }

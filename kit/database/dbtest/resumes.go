@@ -115,13 +115,8 @@ func cutOff(t *testing.T, address string, stages []Stage, how Leave, when func(b
 // which of them have run.
 func rows(t *testing.T, db *database.DB) map[string][]string {
 	t.Helper()
-	q := db.NewSelect().DB()
-	var tables []string
-	if err := q.NewRaw("SHOW TABLES").Scan(t.Context(), &tables); err != nil {
-		t.Fatal(err)
-	}
 	all := map[string][]string{}
-	for _, name := range tables {
+	for _, name := range tables(t, db) {
 		query := "SELECT * FROM " + name
 		switch {
 		case name == "begun_migrations":
@@ -130,7 +125,7 @@ func rows(t *testing.T, db *database.DB) map[string][]string {
 			query = "SELECT DISTINCT version_id FROM " + name
 		}
 		var found []map[string]any
-		if err := q.NewRaw(query).Scan(t.Context(), &found); err != nil {
+		if err := db.NewSelect().DB().NewRaw(query).Scan(t.Context(), &found); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range found {
