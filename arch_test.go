@@ -2,6 +2,8 @@
 package jishi_test
 
 import (
+	"bytes"
+	"go/format"
 	"os"
 	"os/exec"
 	"regexp"
@@ -140,6 +142,30 @@ func TestLibrariesAreListed(t *testing.T) {
 			t.Errorf("%s is not in docs/dependencies.md", name)
 		}
 	}
+}
+
+// Every Go file is as gofmt writes it, also those that are made from templates.
+func TestFilesAreFormatted(t *testing.T) {
+	for _, name := range goFiles(t) {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if formatted, err := format.Source(b); err != nil || !bytes.Equal(b, formatted) {
+			t.Errorf("%s is not as gofmt writes it", name)
+		}
+	}
+}
+
+// goFiles are those of the repository, with what is not committed yet.
+func goFiles(t *testing.T) []string {
+	t.Helper()
+	out, err := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", "*.go").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(out))
 }
 
 func packages(t *testing.T) map[string][]string {

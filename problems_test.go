@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,12 +91,8 @@ func groupOf(code string) string {
 // means the same in both places.
 func refusals(t *testing.T) map[string]declared {
 	t.Helper()
-	out, err := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", "*.go").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := map[string]declared{}
-	for _, name := range strings.Fields(string(out)) {
+	for _, name := range goFiles(t) {
 		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "kit/locale/localetest/") || strings.HasPrefix(name, "tests/") {
 			continue
 		}
