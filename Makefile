@@ -38,10 +38,11 @@ tidb: bin/tidb-server ## build the TiDB server that tests can use (six minutes o
 bin/tidb-server: tests/tidb/go.mod
 	cd tests/tidb && $(GO) build -trimpath -ldflags "-s -w" -o ../../$@ github.com/pingcap/tidb/cmd/tidb-server
 
-gen: ## make the generated files again: templates, stylesheet (needs Node), API documents and list of refusals
-	@sh static/build.sh
+gen: ## make the generated files again: templates, API documents, list of refusals, and stylesheet (needs Node)
+	$(GO) tool templ generate -log-level error
 	$(GO) test ./auth/authapi ./pay/payapi ./shop/shopapi -run 'Document$$' -update
 	$(GO) test -run 'TestProblems$$' . -update
+	@sh static/build.sh
 
 lint: ## gofmt, vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
