@@ -107,11 +107,7 @@ func (w *world) one(t *testing.T, c call) answer {
 // first call of a route that asks for one.
 func (w *world) strangers(t *testing.T, c call) {
 	t.Helper()
-	req, err := http.NewRequest(c.method, w.fill(c.path), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := w.routeOf(req)
+	r := w.routeAt(t, c.method, c.path)
 	if r == nil || !r.bearer || r.seen[http.StatusUnauthorized] {
 		return
 	}

@@ -15,6 +15,7 @@ type route struct {
 	method string
 	path   string // with names in braces
 	bearer bool   // it asks for a token
+	paged  bool   // it is a list that is read in pages
 	seen   map[int]bool
 
 	documented map[string]any // answers by status
@@ -33,8 +34,9 @@ func (w *world) documented() []*route {
 		}
 		var document struct {
 			Paths map[string]map[string]struct {
-				Security  []map[string][]string
-				Responses map[string]any
+				Security   []map[string][]string
+				Parameters []struct{ Name string }
+				Responses  map[string]any
 			}
 		}
 		err = json.NewDecoder(res.Body).Decode(&document)
@@ -46,12 +48,23 @@ func (w *world) documented() []*route {
 			for method, operation := range methods {
 				all = append(all, &route{
 					base: api.base, method: strings.ToUpper(method), path: path,
-					bearer: len(operation.Security) > 0, seen: map[int]bool{}, documented: operation.Responses,
+					bearer: len(operation.Security) > 0, paged: slices.Contains(operation.Parameters, struct{ Name string }{"cursor"}),
+					seen: map[int]bool{}, documented: operation.Responses,
 				})
 			}
 		}
 	}
 	return all
+}
+
+// routeAt is the route of a call.
+func (w *world) routeAt(t *testing.T, method, path string) *route {
+	t.Helper()
+	req, err := http.NewRequest(method, w.fill(path), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.routeOf(req)
 }
 
 // routeOf is the route that a request goes to; of several the one with fewer braces.
