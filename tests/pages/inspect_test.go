@@ -1,21 +1,15 @@
 package pages_test
 
 import (
+	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 
 	"jishi/tests/browser"
 )
 
-func (v variant) String() string {
-	s := strconv.FormatInt(v.width, 10) + "-" + v.lang
-	if v.theme != "" {
-		s += "-" + v.theme
-	}
-	return s
-}
+func (v variant) String() string { return fmt.Sprintf("%d-%s-%s", v.width, v.lang, v.theme) }
 
 // inspect is a script that gives what is wrong with a page, in sentences.
 const inspect = `(() => {

@@ -1,6 +1,6 @@
 // Package pages_test visits every page of the market as everybody who may see it: empty
-// and filled, as a phone and as a desktop, in both languages. It finds what is wrong
-// with a page whatever it is about; with -shots it also takes a picture of each.
+// and filled, as a phone and as a desktop, in both languages and themes. It finds what is
+// wrong with a page whatever it is about; with -shots it also takes a picture of each.
 package pages_test
 
 import (
@@ -21,22 +21,18 @@ func TestMain(m *testing.M) {
 	harness.Main(m)
 }
 
-// variant is a way to look at a page. The empty theme is the device's choice.
+// variant is a way to look at a page.
 type variant struct {
 	width       int64
 	lang, theme string
 }
 
-// Every page, on a phone and in both languages, fits its window and can be used without
-// seeing it.
+// Every page, on a phone and on a desktop, in both languages and themes, fits its window and
+// can be used without seeing it.
 func TestPages(t *testing.T) {
-	var all []variant
-	for _, lang := range []string{"zh", "en"} {
-		all = append(all, variant{width: 375, lang: lang})
-	}
-	walk(t, all, func(b *browser.Tab, _ scene, v variant) {
+	walk(t, []variant{{375, "zh", "dark"}, {375, "en", "light"}, {1280, "zh", "light"}, {1280, "en", "dark"}}, func(b *browser.Tab, _ scene, v variant) {
 		for _, fault := range browser.Ask[[]string](b, inspect) {
-			b.Errorf("at %d pixels in %s: %s", v.width, v.lang, fault)
+			b.Errorf("%s: %s", v, fault)
 		}
 	})
 }
