@@ -4,6 +4,6 @@
 // for how the shop's client secret comes of the market's ([Market.Merchant]).
 //
 // A market that a test has started is stopped when the test is over, and then
-// `jishi verify` must find that money, stock and orders add up, whatever the test was
+// `jishi verify --chain` must find that money, stock and orders add up, whatever the test was
 // about. Its log lines are printed when the test has failed.
 package harness

@@ -199,7 +199,7 @@ func (m *Market) end(t testing.TB) {
 		}
 		p.process.Stop(t)
 	}
-	if out, err := m.Command("verify").CombinedOutput(); err != nil {
+	if out, err := m.Command("verify", "--chain").CombinedOutput(); err != nil {
 		t.Errorf("the market does not add up: %v\n%s", err, out)
 		for _, p := range m.parts {
 			t.Logf("log of %s:\n%s", strings.Join(p.modules, " "), p.process.Log())

@@ -259,7 +259,7 @@ func (c *crowd) settles(t *testing.T) {
 	if money != toppedUp {
 		t.Errorf("wallets and escrow have %s, topped up were %s", money, toppedUp)
 	}
-	out, err := c.market.Command("verify").CombinedOutput()
+	out, err := c.market.Command("verify", "--chain").CombinedOutput()
 	if err != nil {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
