@@ -66,6 +66,12 @@ func Start(t testing.TB, c Config) *Market {
 			m.parts = append(m.parts, &p)
 		}
 	}
+	if c.MariaDB && c.Databases == nil { // first: the server may have to be made, and addresses are free until somebody takes them
+		c.Databases = map[string]string{}
+		for _, name := range modules {
+			c.Databases[name] = MariaDB(t)
+		}
+	}
 	for i, address := range freeAddresses(t, len(m.parts)) {
 		p := m.parts[i]
 		p.address = address
@@ -75,7 +81,7 @@ func Start(t testing.TB, c Config) *Market {
 		}
 	}
 	m.Auth, m.Pay, m.Shop = m.url("auth"), m.url("pay"), m.url("shop")
-	m.common = append(m.settings(t, c), c.Flags...)
+	m.common = append(m.settings(c), c.Flags...)
 	t.Cleanup(func() { m.end(t) }) // before the databases and directories above go
 	for _, p := range m.parts {
 		m.run(t, p)
@@ -84,15 +90,13 @@ func Start(t testing.TB, c Config) *Market {
 }
 
 // settings are those that every process and every command of this market needs.
-func (m *Market) settings(t testing.TB, c Config) []string {
+func (m *Market) settings(c Config) []string {
 	s := []string{"--secret-file", filepath.Join(m.parts[0].data, "secret")}
 	for _, name := range modules {
 		s = append(s, "--"+name+"-url", m.url(name))
 		switch {
 		case c.Databases != nil:
 			s = append(s, "--"+name+"-database", c.Databases[name])
-		case c.MariaDB:
-			s = append(s, "--"+name+"-database", MariaDB(t))
 		case c.Split:
 			s = append(s, "--"+name+"-database", "sqlite:"+filepath.Join(m.part(name).data, name+".db"))
 		}

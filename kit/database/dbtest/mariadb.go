@@ -40,10 +40,6 @@ func installMariaDB(dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newServer("MariaDB", dir)
-	if err != nil {
-		return nil, err
-	}
 	log, pool := "16M", "64M"
 	if f := flag.Lookup("test.bench"); f != nil && f.Value.String() != "" {
 		log, pool = "512M", "1G" // as one has them who is after speed: the log isn't written round and round
@@ -52,6 +48,23 @@ func installMariaDB(dir string) (*server, error) {
 	common := []string{"--no-defaults", "--datadir=" + filepath.Join(dir, "data"), "--innodb-log-file-size=" + log}
 	if os.Getuid() == 0 {
 		common = append(common, "--user=root") // it refuses to be root unless told
+	}
+	var out []byte
+	for range 2 { // on a machine with many servers the first try was seen to fail
+		out, err = exec.Command(program, append(common, "--auth-root-authentication-method=normal", "--skip-test-db")...).CombinedOutput()
+		if err == nil {
+			break
+		}
+		if rerr := os.RemoveAll(filepath.Join(dir, "data")); rerr != nil {
+			return nil, rerr
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("install MariaDB: %w\n%s", err, out)
+	}
+	s, err := newServer("MariaDB", dir) // now, since its port is free until somebody takes it
+	if err != nil {
+		return nil, err
 	}
 	s.command = append(append([]string{daemon}, common...),
 		"--bind-address=127.0.0.1",
@@ -68,15 +81,5 @@ func installMariaDB(dir string) (*server, error) {
 		"--max-connections=1000",
 		"--lc-messages=en_US",
 	)
-	var out []byte
-	for range 2 { // on a machine with many servers the first try was seen to fail
-		out, err = exec.Command(program, append(common, "--auth-root-authentication-method=normal", "--skip-test-db")...).CombinedOutput()
-		if err == nil {
-			return s, nil
-		}
-		if rerr := os.RemoveAll(filepath.Join(dir, "data")); rerr != nil {
-			return nil, rerr
-		}
-	}
-	return nil, fmt.Errorf("install MariaDB: %w\n%s", err, out)
+	return s, nil
 }
