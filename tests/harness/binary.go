@@ -1,33 +1,58 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
 // BinaryVariable names a built program to test. Without it the tests build one.
 const BinaryVariable = "MARKET_BINARY"
 
-var build = sync.OnceValues(func() (string, error) {
+// built is the program that is tested.
+type built struct {
+	path  string
+	alive io.WriteCloser // held open for as long as its folder shall be there; see guardian
+}
+
+var build = sync.OnceValues(func() (built, error) {
 	if path := os.Getenv(BinaryVariable); path != "" {
-		return filepath.Abs(path)
+		path, err := filepath.Abs(path)
+		return built{path: path}, err
 	}
 	dir, err := os.MkdirTemp("", "market-binary-")
 	if err != nil {
-		return "", err
+		return built{}, err
+	}
+	alive, err := guard(dir)
+	if err != nil {
+		return built{}, errors.Join(err, os.RemoveAll(dir))
 	}
 	path, err := compile(dir)
-	if err != nil {
-		_ = os.RemoveAll(dir)
-	}
-	return path, err
+	return built{path, alive}, err
 })
+
+// guardian is a shell that waits for the end of its input, a pipe that the test process never
+// writes to: the kernel closes it when that process ends, be it by a panic or a kill. Then the
+// guardian removes the folder "$1".
+const guardian = `cat >/dev/null; rm -rf "$1"`
+
+func guard(dir string) (alive io.WriteCloser, err error) {
+	sh := exec.Command("sh", "-c", guardian, "guardian", dir)
+	sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the test
+	if alive, err = sh.StdinPipe(); err != nil {
+		return nil, err
+	}
+	return alive, sh.Start()
+}
 
 func compile(dir string, flags ...string) (string, error) {
 	path := filepath.Join(dir, "jishi")
@@ -52,22 +77,18 @@ func CrashBinary(t testing.TB) string {
 // Binary is the path of the program, built once per test process.
 func Binary(t testing.TB) string {
 	t.Helper()
-	path, err := build()
+	b, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return b.path
 }
 
-// Main is what a package's TestMain calls: it builds the program, runs the tests and
-// removes what was built.
+// Main is what a package's TestMain calls: it builds the program and runs the tests. What was
+// built goes with the process.
 func Main(m *testing.M) {
-	path, err := build()
-	code := m.Run() // each test says by itself that there is no program
-	if err == nil && os.Getenv(BinaryVariable) == "" {
-		_ = os.RemoveAll(filepath.Dir(path))
-	}
-	os.Exit(code)
+	_, _ = build() // each test says by itself that there is no program
+	os.Exit(m.Run())
 }
 
 // environment is the test's own without settings of the program, which it would read.
