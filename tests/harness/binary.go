@@ -107,6 +107,9 @@ func environment() []string {
 func Needs(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
+	if err != nil {
+		path, err = exec.LookPath("/usr/sbin/" + program) // not on everyone's path
+	}
 	if err == nil {
 		return path
 	}
