@@ -130,6 +130,7 @@ const (
 	RefuseForm  = `form[id^="refuse-"]`
 	AppealForm  = `form[id^="appeal-"]`
 	DecideForm  = `form[id^="decide-"]`
+	DecideYes   = DecideForm + ` [name="grant"][value="yes"]`
 	GiveBack    = `form[id^="give-back-"]`
 	Refund      = `article[id^="rfd_"]`
 	History     = "#history"

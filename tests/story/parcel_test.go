@@ -125,6 +125,61 @@ func (s *story) seeIncome(p person) {
 	b.See(site.Entry, s.second)
 }
 
+// askAgain asks for a part of what the baskets cost, which the seller has been paid.
+func (s *story) askAgain() {
+	b := s.tab
+	b.Go(s.market.Shop + "/orders/" + s.second)
+	form := site.Shipment(s.basket) + " " + site.RefundForm
+	b.Click(site.Shipment(s.basket) + " details > summary")
+	b.Fill(site.Field(form, "amount"), "6")
+	b.Fill(site.Field(form, "reason"), "有一个篮子裂了")
+	b.Follow(site.Submit(form))
+	b.See(site.Flash, "退款申请已提交")
+}
+
+func (s *story) refuse() {
+	b := s.tab
+	b.Go(s.market.Shop + "/orders/" + s.second)
+	b.See(site.Refund, "有一个篮子裂了")
+	b.Click(site.Open(site.RefuseForm))
+	b.Fill(site.Field(site.RefuseForm, "answer"), "寄出时是好的")
+	b.Follow(site.Submit(site.RefuseForm))
+	b.See(site.Flash, "已拒绝")
+	b.See(site.Refund, "卖家已拒绝")
+}
+
+func (s *story) appeal(p person) {
+	b := s.tab
+	s.enter(p, s.market.Shop+"/orders/"+s.second)
+	b.See(site.Shipment(s.basket), "寄出时是好的")
+	b.Follow(site.Submit(site.AppealForm))
+	b.See(site.Flash, "已提交平台")
+	b.See(site.Shipment(s.basket), "等待平台裁定")
+	b.Gone(site.AppealForm)
+}
+
+// decide finds the case among those of the operator, and gives the buyer the money.
+func (s *story) decide() {
+	b := s.tab
+	s.enter(operator, s.market.Shop+site.OperatorPath)
+	b.See(site.Refund, "有一个篮子裂了")
+	b.Follow(site.Refund + " a")
+	b.At("/orders/" + s.second)
+	b.Fill(site.Field(site.DecideForm, "answer"), "照片上看得到裂口")
+	b.Follow(site.DecideYes)
+	b.See(site.Flash, "裁定已生效")
+	b.See(site.Shipment(s.basket), "照片上看得到裂口")
+	b.Gone(site.DecideForm)
+	b.Go(s.market.Shop + site.OperatorPath)
+	b.Gone(site.Refund)
+}
+
+// seeLoss finds the money gone again that the operator gave back.
+func (s *story) seeLoss(p person) {
+	s.enter(p, s.market.Pay+site.WalletsPath)
+	s.eventually(site.Wallet, "¥54.00")
+}
+
 // eventually looks at the page again until it shows something, for what takes its time.
 func (s *story) eventually(selector, text string) {
 	s.t.Helper()

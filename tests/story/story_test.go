@@ -29,10 +29,14 @@ func TestStory(t *testing.T) {
 				market: harness.Start(t, c.market),
 				tab:    browser.Open(t, browser.Config{Script: c.script, Language: "zh-CN"}),
 			}
+			s.market.Set(t, "shop", "--operators", s.market.Register(t, operator.identifier, operator.name).ID)
 			s.play()
 		})
 	}
 }
+
+// operator decides what buyer and seller can't agree on.
+var operator = person{"operator@example.com", "平台客服"}
 
 // story is what has happened so far.
 type story struct {
@@ -83,8 +87,11 @@ func (s *story) play() {
 	s.step("the seller sees what is to be sent first, and grants the refund", func() { s.grant(lin) })
 	s.step("the seller won't send the rest", s.giveBack)
 	s.step("the seller logs out", s.logOutFromMenu)
-	s.step("the buyer has the money back, and buys no more", func() { s.seeRefunds(wang) })
-	s.step("the other seller has the money for the baskets", func() { s.logOutFromMenu(); s.seeIncome(mei) })
+	s.step("the buyer has the money back, and asks for some of the baskets' too", func() { s.seeRefunds(wang); s.askAgain() })
+	s.step("the other seller has the money for the baskets, and refuses", func() { s.logOutFromMenu(); s.seeIncome(mei); s.refuse() })
+	s.step("the buyer goes to the operator", func() { s.logOutFromMenu(); s.appeal(wang) })
+	s.step("the operator decides for the buyer", func() { s.logOutFromMenu(); s.decide() })
+	s.step("the other seller gives it back", func() { s.logOutFromMenu(); s.seeLoss(mei) })
 
 	s.step("the same pages in English", s.readEnglish)
 }
