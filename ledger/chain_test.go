@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,13 +16,10 @@ import (
 	"jishi/kit/database/dbtest"
 )
 
-// long tells whether tests take their long form (see docs/testing.md).
-func long() bool { return os.Getenv("TEST_LONG") != "" }
-
 // Sealed data that is changed in any way is found, at the right seal.
 func TestTheChainFindsWhatWasChanged(t *testing.T) {
 	rounds := 100
-	if long() {
+	if dbtest.Long() {
 		rounds = 1000
 	}
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {

@@ -106,7 +106,7 @@ var linearModel = porcupine.Model{
 // later (strict serialisability).
 func TestHistoriesAreLinear(t *testing.T) {
 	histories := 25
-	if long() {
+	if dbtest.Long() {
 		histories = 1000
 	}
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {

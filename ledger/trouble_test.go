@@ -21,7 +21,7 @@ import (
 
 // shortLong is the form of a test that was asked for.
 func shortLong[T any](short, inLong T) T {
-	if long() {
+	if dbtest.Long() {
 		return inLong
 	}
 	return short

@@ -181,7 +181,7 @@ func linearModel(begin *books) porcupine.Model {
 // see one after the other (linearizability).
 func TestPaymentHistoriesAreLinear(t *testing.T) {
 	histories := 25
-	if long() {
+	if dbtest.Long() {
 		histories = 1000
 	}
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"jishi/auth/authclient"
+	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 	"jishi/pay"
 )
@@ -75,7 +76,7 @@ var racers = []racer{
 // counters and the same money.
 func TestPairsRace(t *testing.T) {
 	rounds := 20
-	if long() {
+	if dbtest.Long() {
 		rounds = 500
 	}
 	each(t, func(t *testing.T, b *bench) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -29,9 +28,6 @@ const (
 
 // merchant is the shop on its own behalf.
 var merchant = pay.Caller{Merchant: "shop"}
-
-// long asks for the long form of tests.
-func long() bool { return os.Getenv("TEST_LONG") != "" }
 
 // clock is a time that tests set.
 type clock struct {

@@ -21,7 +21,7 @@ import (
 func TestPayIsItsModel(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { isItsModel(t, dbtest.SQLite) })
 	t.Run("mariadb", func(t *testing.T) {
-		if !long() {
+		if !dbtest.Long() {
 			t.Skip("only in the long form: TEST_LONG=1")
 		}
 		isItsModel(t, dbtest.MariaDB)

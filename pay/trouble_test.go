@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -32,7 +31,7 @@ func insist[T any](do func() (T, error)) (T, error) {
 // known of servers, for callers that ask again with the same key or order.
 func TestPaymentsUnderFaults(t *testing.T) {
 	seeds := uint64(1)
-	if os.Getenv("TEST_LONG") != "" {
+	if dbtest.Long() {
 		seeds = 100
 	}
 	for seed := range seeds {

@@ -3,18 +3,18 @@ package shop
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 )
 
 // rounds is how often a race is run.
 func rounds() int {
-	if os.Getenv("TEST_LONG") != "" {
+	if dbtest.Long() {
 		return 500
 	}
 	return 20

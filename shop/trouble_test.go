@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"testing"
 
 	"jishi/kit/database"
@@ -19,7 +18,7 @@ import (
 // for buyers who ask again with the same key.
 func TestOrdersUnderFaults(t *testing.T) {
 	seeds := uint64(1)
-	if os.Getenv("TEST_LONG") != "" {
+	if dbtest.Long() {
 		seeds = 100
 	}
 	for seed := range seeds {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strconv"
@@ -68,7 +67,7 @@ func Resumes(t *testing.T, stages ...Stage) {
 					if diff := cmp.Diff(want, got); diff != "" {
 						t.Errorf("each statement is cut off (-undisturbed +cut off):\n%s", diff)
 					}
-					reached := os.Getenv(testLong) != "" && name == "mariadb"
+					reached := Long() && name == "mariadb"
 					for n := 1; reached; n++ {
 						t.Run(strconv.Itoa(n), func(t *testing.T) { // closes its databases
 							left := n

@@ -13,7 +13,6 @@ import (
 const (
 	tidbServer = "TIDB_SERVER"
 	testTiDB   = "TEST_TIDB"
-	testLong   = "TEST_LONG"
 )
 
 // TiDB is the URL of a fresh, empty database on this process's server; it is dropped when
@@ -31,7 +30,7 @@ func TiDB(tb testing.TB) string {
 }
 
 // wantsTiDB tells whether Each runs on TiDB.
-func wantsTiDB() bool { return os.Getenv(testTiDB) != "" || os.Getenv(testLong) != "" }
+func wantsTiDB() bool { return os.Getenv(testTiDB) != "" || Long() }
 
 // tidb is this process's TiDB. Its storage, unistore, is one file tree in the same process.
 var tidb = sync.OnceValues(once(installTiDB))
