@@ -12,8 +12,9 @@ import (
 	"jishi/kit/database"
 )
 
-// BalanceAt is what a guarded account had at a past time. Where clocks went back between two of
-// its transfers, and the time lies between them, it is what it had after either.
+// BalanceAt is what a guarded account had at a past time. Where clocks went back between some of
+// its transfers, and the time lies between theirs, it is what it had after one of them, and always
+// the same one.
 func (l *Ledger) BalanceAt(ctx context.Context, id AccountID, at time.Time) (Balance, error) {
 	a, err := l.guarded(ctx, id)
 	if err != nil {
@@ -30,7 +31,8 @@ type Period struct {
 }
 
 // Period is the transfers from one time on, and before another one; a zero time is no
-// bound.
+// bound. A period ends where the next one begins, whenever either is asked for, unless a transfer
+// with a time before their border was written in between.
 func (l *Ledger) Period(ctx context.Context, id AccountID, from, to time.Time) (Period, error) {
 	a, err := l.guarded(ctx, id)
 	if err != nil {
@@ -81,24 +83,31 @@ func (a *accountRow) balance() Balance {
 	return Balance{Posted: a.Posted, Held: a.Held, Available: a.available(), Version: a.Version}
 }
 
-// before is the balance after the last transfer that was made before a time: the numbers
-// are in the order of the times, so it halves them.
+// before is the balance after the last transfer that was made before a time. Where clocks went
+// back around it there are several that could be called that, and the one that is found must not
+// depend on when it is asked for, or what lies between two of them is in no statement, or in two.
+// So it goes by powers of two instead of halving what there is: from any place it looks at the same
+// numbers, however many there are by now, and what came with a later time is never stepped on.
 func (l *Ledger) before(ctx context.Context, a *accountRow, t time.Time) (Balance, error) {
 	b := Balance{Available: -a.Floor}
-	for low, high := int64(0), a.Version; low < high; {
-		middle := low + (high-low+1)/2
-		entries, err := l.numbered(ctx, a.ID, middle-1, middle)
+	step := int64(1)
+	for step <= a.Version/2 {
+		step *= 2
+	}
+	for ; step > 0; step /= 2 {
+		n := b.Version + step
+		if n > a.Version {
+			continue
+		}
+		entries, err := l.numbered(ctx, a.ID, n-1, n)
 		if err != nil {
 			return Balance{}, err
 		}
 		if len(entries) == 0 {
-			return Balance{}, fmt.Errorf("account %s has no transfer with number %d", a.ID, middle)
+			return Balance{}, fmt.Errorf("account %s has no transfer with number %d", a.ID, n)
 		}
 		if e := entries[0]; e.Transfer.At.Before(t) {
-			low = middle
 			b = Balance{Posted: e.Posted, Held: e.Held, Available: e.Posted - e.Held - a.Floor, Version: e.Seq}
-		} else {
-			high = middle - 1
 		}
 	}
 	return b, nil

@@ -90,6 +90,46 @@ func TestTimesAreInTheOrderOfNumbers(t *testing.T) {
 	}, Migrate)
 }
 
+// Whatever clocks did around a time, a statement up to it ends where the one from it begins,
+// also when that is asked for after more was posted.
+func TestPeriodsMeetWhereClocksWentBack(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *database.DB) {
+		border := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+		var now time.Time
+		l := New(db, func() time.Time { return now })
+		open(t, l, Account{ID: "world", Unit: cny, Kind: Open})
+		for _, times := range []string{"-+-", "+-", "--+-", "-+--", "-++-", "+++-", "-+-+-", "--++-+-"} { // before and after it
+			id := AccountID(times)
+			open(t, l, Account{ID: id, Unit: cny, Kind: Guarded})
+			n := 0
+			post := func(early bool) {
+				if now = border.Add(5 * time.Millisecond); early {
+					now = border.Add(-3 * time.Millisecond)
+				}
+				n++
+				must(t, l, move(fmt.Sprint(times, n), "world", id, 1))
+			}
+			for _, c := range times {
+				post(c == '-')
+			}
+			first, err := l.Period(t.Context(), id, time.Time{}, border)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 10 {
+				next, err := l.Period(t.Context(), id, border, time.Time{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if next.Opening != first.Closing {
+					t.Errorf("%s, %d transfers: one ends at %+v, the next begins at %+v", times, n, first.Closing, next.Opening)
+				}
+				post(false)
+			}
+		}
+	}, Migrate)
+}
+
 func wantPeriod(t *testing.T, l *Ledger, history []Balance, from, to int, fromAt, toAt time.Time) {
 	t.Helper()
 	p, err := l.Period(t.Context(), "a", fromAt, toAt)
