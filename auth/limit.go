@@ -191,8 +191,14 @@ func take(ctx context.Context, tx bun.Tx, b budget, period, limit int64) error {
 	return authclient.ErrLimited
 }
 
-// giveBack returns what was taken for an attempt that turned out to be none.
+// giveBackFor bounds a write that nobody may be waiting for any more.
+const giveBackFor = 3 * time.Second
+
+// giveBack returns what was taken for an attempt that turned out to be none, also when
+// whoever made it has left.
 func (s *Service) giveBack(ctx context.Context, budgets ...budget) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackFor)
+	defer cancel()
 	period := s.period()
 	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		for _, b := range budgets {

@@ -166,20 +166,12 @@ func (s *Service) Check(ctx context.Context, typed, password, address string) (a
 	if err := s.spend(ctx, failures...); err != nil {
 		return authclient.User{}, err
 	}
-	var u userRow
-	err = s.db.NewSelect().Model(&u).Where("identifier = ?", who).Scan(ctx)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return authclient.User{}, fmt.Errorf("find a user: %w", err)
-	}
-	ok, stale, err := s.hasher.verify(ctx, password, u.Password)
-	if err != nil {
-		// Nothing was guessed, so nothing is counted.
-		return authclient.User{}, errors.Join(err, s.giveBack(ctx, failures...))
-	}
-	if !ok {
+	u, ok, stale, err := s.match(ctx, who, password)
+	if err == nil && !ok {
 		return authclient.User{}, ErrLogin
 	}
-	if err := s.giveBack(ctx, failures...); err != nil {
+	// Nothing was guessed, so nothing is counted.
+	if err := errors.Join(err, s.giveBack(ctx, failures...)); err != nil {
 		return authclient.User{}, err
 	}
 	if stale {
@@ -188,6 +180,16 @@ func (s *Service) Check(ctx context.Context, typed, password, address string) (a
 		}
 	}
 	return u.document(), nil
+}
+
+// match compares a password with that of an identifier.
+func (s *Service) match(ctx context.Context, who identifier, password string) (u userRow, ok, stale bool, err error) {
+	err = s.db.NewSelect().Model(&u).Where("identifier = ?", who).Scan(ctx)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return u, false, false, fmt.Errorf("find a user: %w", err)
+	}
+	ok, stale, err = s.hasher.verify(ctx, password, u.Password)
+	return u, ok, stale, err
 }
 
 // rehash stores a password at today's cost. When the gate is busy it is left for the

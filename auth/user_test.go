@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -168,6 +169,91 @@ func TestGuessingIsLimited(t *testing.T) {
 		c.Limits = Limits{Window: 10 * time.Minute, FailuresPerUser: 5, FailuresPerAddress: 10}
 		c.Now = newClock().now
 	})
+}
+
+// leaver ends a context when the user has been looked for, or before.
+type leaver struct {
+	leave  context.CancelFunc
+	before bool
+}
+
+func (l leaver) BeforeQuery(ctx context.Context, e *bun.QueryEvent) context.Context {
+	if l.before && strings.Contains(e.Query, "users") {
+		l.leave()
+	}
+	return ctx
+}
+
+func (l leaver) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if strings.Contains(e.Query, "users") {
+		l.leave()
+	}
+}
+
+// Whose browser leaves before there is an answer has guessed nothing.
+func TestWhoLeavesHasGuessedNothing(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		register(t, s, alice)
+		s.hasher.slots = make(chan struct{}) // a hash begins when it is received from, and ends when it is sent to
+		for when, before := range map[string]bool{"before the user is read": true, "before the hash": false} {
+			ctx, leave := context.WithCancel(t.Context())
+			db := s.db.NewSelect().DB()
+			db.AddQueryHook(leaver{leave, before})
+			_, err := s.Check(ctx, alice, password, "192.0.2.1")
+			db.ResetQueryHooks()
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: got %v", when, err)
+			}
+			wantAttempts(t, s, when, 0)
+		}
+		for when, c := range map[string]struct {
+			password string
+			err      error
+			want     int
+		}{
+			"during the hash of the right password": {password, nil, 0},
+			"during that of a wrong one":            {"a wrong guess", ErrLogin, 2},
+		} {
+			ctx, leave := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if _, err := s.Check(ctx, alice, c.password, "192.0.2.1"); !errors.Is(err, c.err) {
+					t.Errorf("%s: got %v, want %v", when, err, c.err)
+				}
+			})
+			<-s.hasher.slots
+			leave()
+			s.hasher.slots <- struct{}{}
+			wg.Wait()
+			wantAttempts(t, s, when, c.want)
+		}
+	}, func(c *Config) {
+		c.Limits = Limits{FailuresPerUser: 5, FailuresPerAddress: 10}
+		c.Now = newClock().now
+	})
+}
+
+// wantAttempts counts what the budgets of everybody have lost, and gives it back.
+func wantAttempts(t *testing.T, s *Service, when string, want int) {
+	t.Helper()
+	var rows []attemptRow
+	if err := s.db.NewSelect().Model(&rows).Scan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got := 0
+	for _, r := range rows {
+		got += int(r.Count)
+	}
+	if got != want {
+		t.Errorf("%s: %d attempts are counted, want %d", when, got, want)
+	}
+	err := s.db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewDelete().Model((*attemptRow)(nil)).Where("period >= 0").Exec(ctx)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A window that is over still counts for the share that lies less than a window back.
