@@ -44,11 +44,12 @@ type Limits struct {
 	FailuresPerUser    int // wrong passwords for one identifier
 	FailuresPerAddress int // wrong passwords from one network address
 	NewUsersPerAddress int
+	FlowsPerAddress    int // logins that are begun, at a client of ours
 	AtOncePerAddress   int // logins and registrations under way from one network address
 }
 
 // DefaultLimits stop guessing and let an office behind one address work.
-var DefaultLimits = Limits{Window: 10 * time.Minute, FailuresPerUser: 30, FailuresPerAddress: 600, NewUsersPerAddress: 2000, AtOncePerAddress: 32}
+var DefaultLimits = Limits{Window: 10 * time.Minute, FailuresPerUser: 30, FailuresPerAddress: 600, NewUsersPerAddress: 2000, FlowsPerAddress: 6000, AtOncePerAddress: 32}
 
 // Config is what auth needs. Zero values of Cost, Queue, Patience, Region, Limits and
 // Now mean the defaults.

@@ -38,6 +38,7 @@ type Flow struct {
 	Scopes    []string
 	Resources []string
 	After     time.Time // the login must be younger than this; zero takes any
+	Address   string    // network address that it is begun from, for the limits; may have a port, isn't stored
 }
 
 // flowRow is a flow, its code once there is one, and its grant once the code was spent.
@@ -82,7 +83,7 @@ const (
 var errRequest = errors.New("authorization request has a value that is too long")
 
 // Begin stores what a client asks for. Browser is the secret of the browser's cookie.
-// Refusals: ErrClient, ErrTarget, ErrGrant for a request without PKCE.
+// Refusals: ErrClient, ErrTarget, ErrGrant for a request without PKCE, authclient.ErrLimited.
 func (s *Service) Begin(ctx context.Context, f Flow, browser string) (string, error) {
 	c, err := s.Client(f.Client)
 	if err != nil {
@@ -107,6 +108,9 @@ func (s *Service) Begin(ctx context.Context, f Flow, browser string) (string, er
 		After: database.At(f.After), ExpiresAt: database.At(s.now().Add(flowLife)),
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if err := s.spendIn(ctx, tx, s.newFlows(f.Address)); err != nil {
+			return err
+		}
 		_, err := tx.NewInsert().Model(&row).Exec(ctx)
 		return err
 	})
@@ -194,23 +198,36 @@ func (s *Service) Approve(ctx context.Context, flow, browser string, login Login
 // can mistake their reuse for anything else any more.
 func (s *Service) deleteExpired(ctx context.Context) error {
 	now := database.At(s.now())
-	old := s.period() - 1
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := tx.NewDelete().Model((*flowRow)(nil)).Where("expires_at < ?", now).Exec(ctx)
+	return errors.Join(
+		deleteOld[string](ctx, s.db, "flows", "id", "expires_at < ?", now),
+		deleteOld[[]byte](ctx, s.db, "refresh_tokens", "hash", "expires_at < ?", now),
+		deleteOld[string](ctx, s.db, "grants", "id", "expires_at < ?", now),
+		deleteOld[[]byte](ctx, s.db, "attempts", "key_hash", "period < ?", s.period()-1),
+	)
+}
+
+// deleteBatch bounds what one transaction of deleteOld deletes: anybody can begin logins, and
+// to delete what a flood has left all at once would take longer than a statement may.
+const deleteBatch = 500
+
+// deleteOld deletes the rows of a table that a condition is true of.
+func deleteOld[Key any](ctx context.Context, db *database.DB, table, key, where string, then any) error {
+	for {
+		var keys []Key
+		err := db.NewSelect().Table(table).Column(key).Where(where, then).Limit(deleteBatch).Scan(ctx, &keys)
+		if err == nil && len(keys) > 0 {
+			err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+				_, err := tx.NewDelete().Table(table).Where("? IN (?)", bun.Ident(key), bun.List(keys)).Where(where, then).Exec(ctx)
+				return err
+			})
+		}
 		if err != nil {
-			return fmt.Errorf("flows: %w", err)
+			return fmt.Errorf("%s: %w", table, err)
 		}
-		if _, err = tx.NewDelete().Model((*refreshRow)(nil)).Where("expires_at < ?", now).Exec(ctx); err != nil {
-			return fmt.Errorf("refresh tokens: %w", err)
+		if len(keys) == 0 {
+			return nil
 		}
-		if _, err = tx.NewDelete().Model((*grantRow)(nil)).Where("expires_at < ?", now).Exec(ctx); err != nil {
-			return fmt.Errorf("grants: %w", err)
-		}
-		if _, err = tx.NewDelete().Model((*attemptRow)(nil)).Where("period < ?", old).Exec(ctx); err != nil {
-			return fmt.Errorf("attempts: %w", err)
-		}
-		return nil
-	})
+	}
 }
 
 // subset tells whether every word asked for was granted.

@@ -48,9 +48,17 @@ func (s *Service) newUsers(address string) budget {
 	return newBudget("register by address", network(address), s.limits.NewUsersPerAddress)
 }
 
-// network is what one person has of addresses: an IPv4 address, or an IPv6 /64.
+func (s *Service) newFlows(address string) budget {
+	return newBudget("flow by address", network(address), s.limits.FlowsPerAddress)
+}
+
+// network is what one person has of addresses, which may have a port: an IPv4 address, or an
+// IPv6 /64.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
+	if p, perr := netip.ParseAddrPort(address); perr == nil {
+		ip, err = p.Addr(), nil
+	}
 	if err != nil {
 		return address
 	}
@@ -71,30 +79,33 @@ func (s *Service) period() int64 { return s.now().UnixNano() / int64(s.limits.Wi
 // done. What the last window counted still counts for the share of it that lies less
 // than a window back. Refusal: authclient.ErrLimited.
 func (s *Service) spend(ctx context.Context, budgets ...budget) error {
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return s.spendIn(ctx, tx, budgets...) })
+}
+
+// spendIn is spend inside the caller's transaction, which ends with a refusal.
+func (s *Service) spendIn(ctx context.Context, tx bun.Tx, budgets ...budget) error {
 	period, passed := s.window()
-	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		for _, b := range budgets {
-			if b.limit <= 0 {
-				continue
-			}
-			var before []attemptRow
-			err := tx.NewSelect().Model(&before).Where("key_hash = ?", b.key).Where("period = ?", period-1).Scan(ctx)
-			if err != nil {
-				return fmt.Errorf("count attempts: %w", err)
-			}
-			left := int64(b.limit)
-			if len(before) > 0 {
-				left -= int64(float64(before[0].Count) * (1 - passed))
-			}
-			if err := take(ctx, tx, b, period, left); err != nil {
-				if errors.Is(err, authclient.ErrLimited) {
-					return s.limited(ctx, tx, b, before, period, passed)
-				}
-				return err
-			}
+	for _, b := range budgets {
+		if b.limit <= 0 {
+			continue
 		}
-		return nil
-	})
+		var before []attemptRow
+		err := tx.NewSelect().Model(&before).Where("key_hash = ?", b.key).Where("period = ?", period-1).Scan(ctx)
+		if err != nil {
+			return fmt.Errorf("count attempts: %w", err)
+		}
+		left := int64(b.limit)
+		if len(before) > 0 {
+			left -= int64(float64(before[0].Count) * (1 - passed))
+		}
+		if err := take(ctx, tx, b, period, left); err != nil {
+			if errors.Is(err, authclient.ErrLimited) {
+				return s.limited(ctx, tx, b, before, period, passed)
+			}
+			return err
+		}
+	}
+	return nil
 }
 
 // limited says how long to wait.

@@ -53,7 +53,7 @@ type Registration struct {
 	authclient.NewUser
 
 	Repeat  *string // the password typed again, where a person typed it
-	Address string  // network address, for the limits
+	Address string  // network address, for the limits; it may have a port
 	Key     string  // the same key and registration again give the same user; may be empty
 }
 

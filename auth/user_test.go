@@ -310,6 +310,7 @@ func TestAddressesOfOnePerson(t *testing.T) {
 	for a, want := range map[string]string{
 		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7",
 		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64", "local": "local",
+		"192.0.2.7:8080": "192.0.2.7", "[2001:db8:1:2:3:4:5:6]:8080": "2001:db8:1:2::/64",
 	} {
 		if got := network(a); got != want {
 			t.Errorf("%s: got %s, want %s", a, got, want)

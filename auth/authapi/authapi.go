@@ -6,7 +6,6 @@ import (
 	"context"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -98,16 +97,8 @@ type newUser struct {
 
 // Resolve is called by huma: it alone sees where the request comes from.
 func (n *newUser) Resolve(ctx huma.Context) []error {
-	n.address = host(ctx.RemoteAddr())
+	n.address = ctx.RemoteAddr()
 	return nil
-}
-
-func host(address string) string {
-	h, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	return h
 }
 
 func (a *API) register(ctx context.Context, in *newUser) (*newUserReply, error) {

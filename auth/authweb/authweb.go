@@ -6,7 +6,6 @@ import (
 	"embed"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 
@@ -127,13 +126,4 @@ func general(texts map[string]string) []string {
 		return []string{t}
 	}
 	return nil
-}
-
-// address is the network address that a request comes from.
-func address(r *http.Request) string {
-	h, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return h
 }

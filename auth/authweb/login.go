@@ -64,7 +64,7 @@ func (p *pages) logIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	u, err := p.auth.Check(r.Context(), form.Get("identifier"), form.Get("password"), address(r))
+	u, err := p.auth.Check(r.Context(), form.Get("identifier"), form.Get("password"), r.RemoteAddr)
 	if err != nil {
 		return refuse(w, r, err, func(texts map[string]string) templ.Component {
 			return loginPage(viewOf(form, oidc.RegisterPath, texts))
@@ -90,7 +90,7 @@ func (p *pages) signUp(w http.ResponseWriter, r *http.Request) error {
 	u, err := p.auth.Register(r.Context(), auth.Registration{
 		NewUser: authclient.NewUser{Identifier: form.Get("identifier"), Password: form.Get("password"), Name: form.Get("name")},
 		Repeat:  &repeat,
-		Address: address(r),
+		Address: r.RemoteAddr,
 		Key:     form.Get(web.TokenField),
 	})
 	if err != nil {

@@ -56,7 +56,7 @@ func (s *server) Authorize(ctx context.Context, r *op.ClientRequest[oidc.AuthReq
 	}
 	flow, err := s.auth.Begin(ctx, auth.Flow{
 		Client: in.ClientID, Redirect: in.RedirectURI, State: in.State, Nonce: in.Nonce, Challenge: in.CodeChallenge,
-		Scopes: in.Scopes, Resources: r.Form["resource"], After: after,
+		Scopes: in.Scopes, Resources: r.Form["resource"], After: after, Address: v.r.RemoteAddr,
 	}, s.browser.secret(v.w, v.r))
 	if err != nil {
 		if errors.Is(err, auth.ErrGrant) {

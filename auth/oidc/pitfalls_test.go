@@ -29,9 +29,9 @@ const (
 	alice     = "13800138000"
 )
 
-func market(t *testing.T) *authtest.Market {
+func market(t *testing.T, change ...func(*auth.Config)) *authtest.Market {
 	t.Helper()
-	m := authtest.New(t, dbtest.Open(t, dbtest.SQLite(t), auth.Migrate), base)
+	m := authtest.New(t, dbtest.Open(t, dbtest.SQLite(t), auth.Migrate), base, change...)
 	m.Register(t, alice)
 	return m
 }
@@ -552,4 +552,19 @@ func TestLogoutSpendsCodes(t *testing.T) {
 	back := location(t, b.Get(location(t, b.LogIn(login, alice)).String()))
 	b.Post("/auth/logout", nil)
 	refused(t, "code", post(m, "shop", "/auth/token", exchange(back.Query().Get("code"))), 400, "invalid_grant")
+}
+
+// Logins that nobody ends are counted by the network address that they come from.
+func TestBegunLoginsAreLimitedByAddress(t *testing.T) {
+	m := market(t, func(c *auth.Config) { c.Limits = auth.Limits{Window: time.Hour, FlowsPerAddress: 1} })
+	for _, c := range []struct {
+		from string
+		want int
+	}{{"192.0.2.1:1000", 303}, {"192.0.2.1:1001", 429}, {"192.0.2.2:1000", 303}} {
+		r := httptest.NewRequest(http.MethodGet, base+authorize(), nil)
+		r.RemoteAddr = c.from
+		if a := send(m, r); a.Status != c.want {
+			t.Errorf("%s: got %d %s, want %d", c.from, a.Status, a.Body, c.want)
+		}
+	}
 }
