@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/auth/authclient"
+	"jishi/kit/database"
 	"jishi/kit/id"
 	"jishi/kit/session"
 )
@@ -50,6 +51,9 @@ func (s *Service) LogIn(ctx context.Context, user authclient.UserID, device, bef
 		cookie, err = s.sessions.CreateIn(ctx, tx, session.Session{User: string(user), SID: sid, Agent: device})
 		return err
 	})
+	if sid != old.SessionID && old.SessionID != "" { // which has ended
+		err = database.Afterwards(err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("log in %s: %w", user, err)
 	}

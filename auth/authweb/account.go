@@ -81,7 +81,7 @@ func (p *pages) rename(w http.ResponseWriter, r *http.Request) error {
 	if err := p.auth.Rename(r.Context(), login.User, form.Get("name")); err != nil {
 		v, verr := p.viewOfAccount(r, login)
 		if verr != nil {
-			return verr
+			return err // what became of the change is the answer, not that it can't be shown
 		}
 		return refuse(w, r, err, func(texts map[string]string) templ.Component {
 			v.Name, v.Errors = form.Get("name"), texts

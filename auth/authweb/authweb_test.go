@@ -2,10 +2,12 @@ package authweb_test
 
 import (
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -204,4 +206,57 @@ func TestManyLoginsAtOnce(t *testing.T) {
 	if in.Load() == 0 || busy.Load() == 0 || in.Load()+busy.Load() != 200 {
 		t.Errorf("%d in and %d busy", in.Load(), busy.Load())
 	}
+}
+
+// Where the database goes away in or after any COMMIT of a form, and stays away, the page never
+// says that nothing has changed if something has.
+func TestTheDatabaseGoesAwayAfterACommit(t *testing.T) {
+	address := dbtest.MariaDB(t)
+	db := dbtest.Open(t, address, auth.Migrate)
+	way := dbtest.NewFaulty(t, address, 0, 0)
+	m := authtest.New(t, dbtest.Open(t, way.URL), base)
+	m.Register(t, alice)
+	m.Register(t, "bob@example.com")
+	// What an address has used of its limit is nothing that a visitor has changed.
+	contents := func() map[string]int64 {
+		all := dbtest.Contents(t, db)
+		maps.DeleteFunc(all, func(table string, _ int64) bool { return strings.HasSuffix(table, ".attempts") })
+		return all
+	}
+	cases := 0
+	for what, fill := range map[string]func(b *authtest.Browser, name string) (path string, form url.Values){
+		"register": func(b *authtest.Browser, name string) (string, url.Values) {
+			return "/auth/register", b.Get("/auth/register").Form("register", "identifier", name+"@example.com", "password", authtest.Password, "password_repeat", authtest.Password)
+		},
+		"log in as somebody else": func(b *authtest.Browser, _ string) (string, url.Values) {
+			p := b.Get("/auth/login")
+			b.LogIn(p, alice)
+			return "/auth/login", p.Form("login", "identifier", "bob@example.com", "password", authtest.Password)
+		},
+		"rename": func(b *authtest.Browser, name string) (string, url.Values) {
+			b.LogIn(b.Get("/auth/login"), alice)
+			return "/auth/account", b.Get("/auth/account").Form("account", "name", name)
+		},
+	} {
+		for _, how := range []dbtest.Leave{dbtest.NotDone, dbtest.Unheard, dbtest.Answered} {
+			for n, reached := 1, true; reached; n++ {
+				cases++
+				b := m.Open(t).Still()
+				path, form := fill(b, "name"+strconv.Itoa(cases))
+				before := contents()
+				way.GoAway(n, how)
+				p := b.Post(path, form)
+				reached = way.Return()
+				changed := !maps.Equal(before, contents())
+				done, unknown := p.Status == http.StatusSeeOther, p.Status == http.StatusGatewayTimeout
+				switch {
+				case !reached && !done:
+					t.Errorf("%s: got %d", what, p.Status)
+				case !done && !unknown && (p.Status != http.StatusServiceUnavailable || changed):
+					t.Errorf("%s, commit %d %s, changed %t: got %d", what, n, how, changed, p.Status)
+				}
+			}
+		}
+	}
+	t.Logf("%d cases", cases)
 }

@@ -9,6 +9,7 @@ import (
 	"jishi/auth"
 	"jishi/auth/authclient"
 	"jishi/auth/oidc"
+	"jishi/kit/database"
 	"jishi/kit/web"
 )
 
@@ -98,7 +99,7 @@ func (p *pages) signUp(w http.ResponseWriter, r *http.Request) error {
 			return registerPage(viewOf(form, oidc.LoginPath, texts))
 		})
 	}
-	return p.enter(w, r, u, form)
+	return database.Afterwards(p.enter(w, r, u, form))
 }
 
 // form reads a form of ours and checks whose flow it goes on with.
