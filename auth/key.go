@@ -27,6 +27,7 @@ const (
 	keyStaged   = 15 * time.Minute    // published, not signing yet
 	keyRetained = 31 * 24 * time.Hour // published, not signing any more; no token may live longer
 	keysFresh   = 30 * time.Second
+	keysTimeout = 5 * time.Second // for the database to give them
 )
 
 // MaxTokenLife bounds what IssueToken may be asked for.
@@ -62,33 +63,54 @@ type keyRing struct {
 	sealer Sealer
 	now    func() time.Time
 
-	mu   sync.Mutex
+	reading sync.Mutex // held while keys are read
+
+	mu   sync.RWMutex
 	keys []signingKey // guarded by mu, as is read; oldest first
-	read time.Time
+	read time.Time    // or tried to be
 }
 
-// all gives the keys, oldest first, as they were at most keysFresh ago. The first call
-// in the life of a market makes the first key.
+func (k *keyRing) known() (keys []signingKey, fresh bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.keys, len(k.keys) > 0 && k.now().Sub(k.read) < keysFresh
+}
+
+// all gives the keys, oldest first, as they were keysFresh ago or, while the database is away,
+// before. The first call in the life of a market makes the first key.
 func (k *keyRing) all(ctx context.Context) ([]signingKey, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if len(k.keys) > 0 && k.now().Sub(k.read) < keysFresh {
-		return k.keys, nil
+	keys, fresh := k.known()
+	if fresh {
+		return keys, nil
 	}
-	keys, err := k.load(ctx)
-	if err == nil && len(keys) == 0 {
+	if len(keys) == 0 {
+		k.reading.Lock()
+	} else if !k.reading.TryLock() { // whoever finds them old reads them again; the others don't wait for that
+		return keys, nil
+	}
+	defer k.reading.Unlock()
+	if keys, fresh = k.known(); fresh { // somebody else read them meanwhile
+		return keys, nil
+	}
+	// They are for all callers; that the first one leaves must not count as the database's fault.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTimeout)
+	defer cancel()
+	loaded, err := k.load(ctx)
+	if err == nil && len(loaded) == 0 {
 		if err = k.add(ctx, 1, k.now()); err == nil {
-			keys, err = k.load(ctx)
+			loaded, err = k.load(ctx)
 		}
 	}
 	if err != nil {
-		if len(k.keys) > 0 { // the database is away: what is known goes on working
-			return k.keys, nil
+		if len(keys) == 0 {
+			return nil, fmt.Errorf("read signing keys: %w", err)
 		}
-		return nil, fmt.Errorf("read signing keys: %w", err)
+		loaded = keys // the database is away: what is known goes on working
 	}
-	k.keys, k.read = keys, k.now()
-	return keys, nil
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.keys, k.read = loaded, k.now()
+	return loaded, nil
 }
 
 func (k *keyRing) load(ctx context.Context) ([]signingKey, error) {

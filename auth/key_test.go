@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/web"
@@ -89,6 +91,67 @@ func TestRotation(t *testing.T) {
 func header(token string) string {
 	h, _, _ := strings.Cut(token, ".")
 	return h
+}
+
+// hanging is a database whose keys can't be read, and which says so when it is let go.
+type hanging struct {
+	t     *testing.T
+	asked atomic.Int64
+	first sync.Once
+	begun chan struct{} // closed when it is asked
+	let   chan struct{}
+}
+
+func (h *hanging) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context {
+	h.asked.Add(1)
+	if _, ends := ctx.Deadline(); !ends || ctx.Err() != nil {
+		h.t.Errorf("keys are read without a bound, or by somebody who has left: %v", ctx.Err())
+	}
+	h.first.Do(func() { close(h.begun) })
+	<-h.let
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	return ctx
+}
+
+func (h *hanging) AfterQuery(context.Context, *bun.QueryEvent) {}
+
+// While the database doesn't answer, those who need keys that are known wait for it once in
+// keysFresh, and one of them only.
+func TestKnownKeysAreNotWaitedFor(t *testing.T) {
+	c := newClock()
+	s := service(t, dbtest.Open(t, dbtest.SQLite(t), Migrate), c.set)
+	known, err := s.Keys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.pass(keysFresh)
+	db, h := s.db.NewSelect().DB(), &hanging{t: t, begun: make(chan struct{}), let: make(chan struct{})}
+	db.AddQueryHook(h)
+	defer db.ResetQueryHooks()
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			if set, err := s.Keys(left); err != nil || len(set.Keys) != 1 || set.Keys[0].KeyID != known.Keys[0].KeyID {
+				t.Errorf("got %+v, %v", set, err)
+			}
+		})
+	}
+	<-h.begun
+	close(h.let)
+	wg.Wait()
+	if n := h.asked.Load(); n != 1 {
+		t.Errorf("the database was asked %d times, want once", n)
+	}
+
+	c.pass(keysFresh)
+	s.keys.reading.Lock() // by somebody who waits for the database
+	defer s.keys.reading.Unlock()
+	if _, err := s.Keys(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 // A copy of the database signs nothing.
