@@ -36,9 +36,10 @@ var scopes = []string{"openid", "profile", "email", "phone", "offline_access"}
 // Scopes lists the scopes that the provider knows.
 func Scopes() []string { return slices.Clone(scopes) }
 
-// knownScopes drops what the provider doesn't know, as OpenID Connect Core 3.1.2.1 asks.
+// knownScopes drops what the provider doesn't know, as OpenID Connect Core 3.1.2.1 asks, and what
+// is named again.
 func knownScopes(asked []string) []string {
-	return slices.DeleteFunc(slices.Clone(asked), func(s string) bool { return !slices.Contains(scopes, s) })
+	return slices.DeleteFunc(Scopes(), func(s string) bool { return !slices.Contains(asked, s) })
 }
 
 // Client finds a client. Refusal: ErrClient.
@@ -77,5 +78,8 @@ func (c Client) audience(asked []string) ([]string, error) {
 			return nil, ErrTarget
 		}
 	}
-	return slices.Compact(slices.Sorted(slices.Values(asked))), nil
+	return once(asked), nil
 }
+
+// once drops what is named again.
+func once(names []string) []string { return slices.Compact(slices.Sorted(slices.Values(names))) }

@@ -104,7 +104,7 @@ func (s *Service) Begin(ctx context.Context, f Flow, browser string) (string, er
 	}
 	row := flowRow{
 		ID: id.New("flw"), Browser: hashOf(browser), Client: c.ID, Redirect: f.Redirect, State: f.State, Nonce: f.Nonce,
-		Challenge: f.Challenge, Scopes: strings.Join(knownScopes(f.Scopes), " "), Resources: strings.Join(f.Resources, " "),
+		Challenge: f.Challenge, Scopes: strings.Join(knownScopes(f.Scopes), " "), Resources: strings.Join(once(f.Resources), " "),
 		After: database.At(f.After), ExpiresAt: database.At(s.now().Add(flowLife)),
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {

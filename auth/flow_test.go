@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -97,5 +98,22 @@ func TestLoginsThatAreBegunAreLimited(t *testing.T) {
 	}, func(c *Config) {
 		c.Limits = Limits{FlowsPerAddress: 2}
 		c.Now = newClock().now
+	})
+}
+
+// What a request names many times is one thing, and has room.
+func TestScopesAndResourcesAreNamedOnce(t *testing.T) {
+	each(t, func(t *testing.T, s *Service) {
+		id, err := s.Begin(t.Context(), Flow{
+			Client: "shop", Redirect: "https://shop.example/cb", Challenge: challengeOf(verifier),
+			Scopes: slices.Repeat([]string{"profile", "openid"}, 40), Resources: slices.Repeat([]string{"shop", "pay"}, 90),
+		}, browser)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := s.Flow(t.Context(), id, browser)
+		if err != nil || !slices.Equal(f.Scopes, []string{"openid", "profile"}) || !slices.Equal(f.Resources, []string{"pay", "shop"}) {
+			t.Errorf("got %v for %v, %v", f.Scopes, f.Resources, err)
+		}
 	})
 }
