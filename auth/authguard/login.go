@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,11 +23,12 @@ import (
 const (
 	// loginLife is how long somebody may take to log in.
 	loginLife = time.Hour
-	// maxAttempts is how many logins one browser keeps, and maxAttempt how many bytes each has
-	// before it is sealed: every request carries them, those of shop and pay together, and one
-	// whose headers are too long is refused whatever page it is for.
-	maxAttempts = 5
-	maxAttempt  = 1200
+	// What one browser keeps of logins. Every request carries those of shop and pay in one line with
+	// all other cookies, a guest's full cart of 3.9 kB among them, and a proxy may refuse a line of
+	// over 8 kB whatever page it is for (nginx, large_client_header_buffers).
+	maxAttempts = 5    // of a module
+	maxAttempt  = 1200 // bytes of one, before it is sealed
+	maxLine     = 1750 // bytes of all of a module, as the browser sends them
 )
 
 // attempt is a login that was begun and waits in the browser, sealed, until it comes
@@ -65,7 +67,7 @@ func (g *Guard) login(w http.ResponseWriter, r *http.Request) error {
 	}
 	a := attempt{
 		State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(),
-		Return: back, ExpiresAt: g.c.Now().Add(loginLife),
+		Return: back, ExpiresAt: g.c.Now().Add(loginLife).UTC().Truncate(time.Second),
 	}
 	if err := g.keep(w, r, a); err != nil {
 		return err
@@ -88,18 +90,24 @@ func (g *Guard) keep(w http.ResponseWriter, r *http.Request, a attempt) error {
 	if err != nil {
 		return err
 	}
-	var others []string
-	for _, c := range r.Cookies() { // browsers send the oldest first (RFC 6265, 5.4)
-		if mark, ok := strings.CutPrefix(c.Name, g.cookies.Name(g.attemptCookie(""))); ok {
-			others = append(others, mark)
+	name, sealed := g.attemptCookie(a.State[:markLength]), g.c.Sealer.Seal(g.attemptPurpose(), plain)
+	n, line := 1, inLine(g.cookies.Name(name), sealed)
+	for _, c := range slices.Backward(r.Cookies()) { // browsers send the oldest first (RFC 6265, 5.4)
+		mark, ok := strings.CutPrefix(c.Name, g.cookies.Name(g.attemptCookie("")))
+		if !ok {
+			continue
+		}
+		n++
+		if line += inLine(c.Name, c.Value); n > maxAttempts || line > maxLine {
+			g.cookies.Clear(w, g.attemptCookie(mark))
 		}
 	}
-	for _, mark := range others[:max(0, len(others)+1-maxAttempts)] {
-		g.cookies.Clear(w, g.attemptCookie(mark))
-	}
-	g.cookies.Set(w, g.attemptCookie(a.State[:markLength]), g.c.Sealer.Seal(g.attemptPurpose(), plain), loginLife)
+	g.cookies.Set(w, name, sealed, loginLife)
 	return nil
 }
+
+// inLine is how many bytes a cookie has in the line that browsers send.
+func inLine(name, value string) int { return len(name) + len("=") + len(value) + len("; ") }
 
 // began finds the attempt that a callback belongs to, in the browser that began it.
 func (g *Guard) began(w http.ResponseWriter, r *http.Request) (attempt, bool) {
