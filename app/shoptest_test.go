@@ -199,8 +199,9 @@ func (x *till) goesOut(t *testing.T) {
 	is(t, "back of what was given", x.back(t, "a", "f2", "ann", "1.00", ""), "f2 of a: 1.00 of ann's from payee, ")
 	is(t, "more back than was given", x.back(t, "a", "f3", "ann", "5.01", ""), "pay.too_much of amount, left 5.00")
 	is(t, "where it is", x.read(t, "a"), atLast)
-	is(t, "all", x.list(t, "", ""), "a captured, c closed, d closed, e open")
-	is(t, "some", x.list(t, "a", "d"), "c closed, d closed")
+	is(t, "all", x.list(t, "", "", 0), "a captured, c closed, d closed, e open")
+	is(t, "some", x.list(t, "a", "d", 2), "c closed, d closed")
+	is(t, "page by page", x.list(t, "", "d", 2), "a captured, c closed | d closed")
 }
 
 // isOver asks when the time to pay is over.
@@ -231,13 +232,23 @@ func (x *till) end(t *testing.T, order string) string {
 	return paymentOr(p, err)
 }
 
-func (x *till) list(t *testing.T, after, upTo string) string {
-	all, err := x.shop.Payments(t.Context(), payclient.OrderRange{After: after, UpTo: upTo}, payclient.Page{})
-	var orders []string
-	for _, p := range all.Items {
-		orders = append(orders, p.Order+" "+p.State)
+// list is all pages of so many.
+func (x *till) list(t *testing.T, after, upTo string, limit int) string {
+	var pages []string
+	for page := (payclient.Page{Limit: limit}); ; {
+		all, err := x.shop.Payments(t.Context(), payclient.OrderRange{After: after, UpTo: upTo}, page)
+		if err != nil {
+			return or("", err)
+		}
+		var orders []string
+		for _, p := range all.Items {
+			orders = append(orders, p.Order+" "+p.State)
+		}
+		pages = append(pages, strings.Join(orders, ", "))
+		if page.Cursor = all.Next; page.Cursor == "" {
+			return strings.Join(pages, " | ")
+		}
 	}
-	return or(strings.Join(orders, ", "), err)
 }
 
 // id is that of a payment, or of none.

@@ -162,10 +162,21 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 		if err != nil {
 			return err
 		}
-		payments := map[string]payclient.Payment{}
+		payments := make(map[string]payclient.Payment, len(orders))
+		for _, o := range orders {
+			payments[string(o.ID)] = payclient.Payment{}
+		}
+		var last pay.Payment
 		err = p.EachPayment(ctx, "shop", string(after), upTo, func(x pay.Payment) {
-			if other, twice := payments[x.Order]; twice {
-				c.report(paidOnce, x.Order, fmt.Sprintf("%s and %s", other.ID, x.ID))
+			if x.Order == last.Order {
+				c.report(paidOnce, x.Order, fmt.Sprintf("%s and %s", last.ID, x.ID))
+			} else {
+				c.payments++
+			}
+			last = x
+			if _, known := payments[x.Order]; !known { // however many there are, none is kept
+				c.order(x.Order, shop.Order{}, x.Document(), false)
+				return
 			}
 			payments[x.Order] = x.Document()
 		})
@@ -176,11 +187,9 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 		if err != nil {
 			return err
 		}
-		c.payments += len(payments)
 		for _, o := range orders {
 			c.orders++
 			x := payments[string(o.ID)]
-			delete(payments, string(o.ID))
 			agrees := c.order(string(o.ID), o, x, awaited[string(o.ID)])
 			if o.State == shop.Paid || o.State == shop.Completed {
 				c.paid++
@@ -188,9 +197,6 @@ func (c *comparison) run(ctx context.Context, s *shop.Service, p *pay.Service) e
 					c.settled(x, before, now)
 				}
 			}
-		}
-		for _, x := range payments {
-			c.order(x.Order, shop.Order{}, x, false)
 		}
 		if upTo == "" {
 			return nil

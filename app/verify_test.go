@@ -174,3 +174,32 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 		})
 	}
 }
+
+// Payments of orders that the shop has lost are reported as they are read, by order: however many
+// there are, none is kept.
+func TestVerifyKeepsNoPaymentOfALostOrder(t *testing.T) {
+	conf := bought(t)
+	db, err := sql.Open("sqlite", filepath.Join(conf.Data, "pay.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) "+
+		"INSERT INTO payments (id, order_id, merchant, payer, state, amount, currency, expires_at, created_at, settled_at, hold, authorized, captured, refunded, released) "+
+		"SELECT printf('pay_%02d', 99 - i), printf('ord_%02d', i), 'shop', 'usr_buyer', 'captured', 100, 'CNY', 1, 1, 1, 0, 100, 100, 0, 0 FROM n")
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := Verify(t.Context(), conf, Scope{Modules: []string{"pay", "shop"}}, &out); !errors.Is(err, ErrBroken) {
+		t.Errorf("got %v", err)
+	}
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		if found, ours := strings.CutPrefix(line, "VIOLATED "+paidIsCaptured+": "); ours {
+			got = append(got, found)
+		}
+	}
+	if len(got) != 50 || !slices.IsSorted(got) {
+		t.Errorf("got %q, want the 50 by order", got)
+	}
+}

@@ -29,7 +29,7 @@ const (
 	// than any job pauses.
 	differs = 5 * time.Minute
 
-	comparedAtOnce = 100             // orders
+	comparedAtOnce = 100             // orders, and as many payments
 	batchesInARun  = 10              // then the job rests
 	restOfRuns     = 2 * time.Second // which bounds what a pass costs, however many orders there are
 	keepFor        = 5 * time.Second // how long writing down a batch is tried; fits with a handler's time into the lease
@@ -109,34 +109,33 @@ func later(a, b time.Time) time.Time {
 // knows of it.
 func (s *Service) compareBatch(ctx context.Context, log *slog.Logger, r *Reconciliation) (bool, error) {
 	after := r.AfterID
-	upTo := OrderID(id.Since("ord", s.now().Add(-differs)))
-	var ids []OrderID
-	err := s.db.NewSelect().Model((*Order)(nil)).Column("id").
-		Where("id > ?", after).Where("id <= ?", upTo).Order("id").Limit(comparedAtOnce).Scan(ctx, &ids)
-	if err != nil {
-		return false, fmt.Errorf("read orders after %s: %w", after, err)
-	}
-	r.Orders += int64(len(ids))
-	ended := len(ids) < comparedAtOnce
-	if ended {
-		r.EndedAt, r.Compared = database.At(s.now()), r.Orders
-	} else {
-		upTo = ids[len(ids)-1]
-		r.AfterID = upTo
-	}
-	payments, err := s.paymentsIn(ctx, payclient.OrderRange{After: string(after), UpTo: string(upTo)})
+	upTo, ended, err := s.endOfBatch(ctx, after)
 	if err != nil {
 		return false, err
 	}
+	list, err := s.payments.Payments(ctx, payclient.OrderRange{After: string(after), UpTo: string(upTo)}, payclient.Page{Limit: comparedAtOnce})
+	if err != nil {
+		return false, fmt.Errorf("payments of orders after %s: %w", after, err)
+	}
+	if list.Next != "" { // there are more than orders: the shop has lost some
+		upTo, ended = OrderID(list.Items[len(list.Items)-1].Order), false
+	}
 	within := func(column string, q *bun.SelectQuery) *bun.SelectQuery {
-		return q.Where("? > ?", bun.Ident(column), after).Where("? <= ?", bun.Ident(column), upTo)
+		return database.Range[OrderID]{After: after, UpTo: upTo}.Of(q, column)
 	}
 	all, err := s.booksOf(ctx, within)
 	if err != nil {
 		return false, err
 	}
-	for order := range payments {
-		if _, known := all[order]; !known {
+	if r.Orders += int64(len(all)); ended {
+		r.EndedAt, r.Compared = database.At(s.now()), r.Orders
+	} else {
+		r.AfterID = upTo
+	}
+	payments := map[OrderID]payclient.Payment{}
+	for _, p := range list.Items {
+		order := OrderID(p.Order)
+		if payments[order] = p; all[order].ID == "" {
 			all[order] = books{} // pay has a payment for no order
 		}
 	}
@@ -167,20 +166,24 @@ func (s *Service) compareBatch(ctx context.Context, log *slog.Logger, r *Reconci
 	return ended, err
 }
 
-func (s *Service) paymentsIn(ctx context.Context, in payclient.OrderRange) (map[OrderID]payclient.Payment, error) {
-	all, page := map[OrderID]payclient.Payment{}, payclient.Page{Limit: comparedAtOnce}
-	for {
-		list, err := s.payments.Payments(ctx, in, page)
-		if err != nil {
-			return nil, fmt.Errorf("payments of orders after %s: %w", in.After, err)
+// endOfBatch is up to which order a batch goes, and whether none that is old enough follows. It is cut by
+// orders, and by open findings too: of what they are about there may be neither an order nor a payment.
+func (s *Service) endOfBatch(ctx context.Context, after OrderID) (OrderID, bool, error) {
+	upTo, ended := OrderID(id.Since("ord", s.now().Add(-differs))), true
+	for column, q := range map[string]*bun.SelectQuery{
+		"id":       s.db.NewSelect().Model((*Order)(nil)),
+		"order_id": s.db.NewSelect().Model((*Finding)(nil)).Where("state = ?", OpenFinding).Distinct(),
+	} {
+		var ids []OrderID
+		q = database.Range[OrderID]{After: after, UpTo: upTo}.Of(q.Column(column), column)
+		if err := q.Order(column).Limit(comparedAtOnce).Scan(ctx, &ids); err != nil {
+			return "", false, fmt.Errorf("read orders after %s: %w", after, err)
 		}
-		for _, p := range list.Items {
-			all[OrderID(p.Order)] = p
-		}
-		if page.Cursor = list.Next; page.Cursor == "" {
-			return all, nil
+		if len(ids) == comparedAtOnce {
+			upTo, ended = ids[len(ids)-1], false
 		}
 	}
+	return upTo, ended, nil
 }
 
 // judge is what is to be written down: the differences, mended or not, and what was open and

@@ -407,6 +407,59 @@ func TestAPassGoesOnBehindWhatIsCompared(t *testing.T) {
 	})
 }
 
+// Of what only one of the two has, however much it is, a batch does a part: orders that the shop has
+// lost, and what was found of them when pay has lost them as well.
+func TestAPassGoesThroughAGap(t *testing.T) {
+	each(t, func(t *testing.T, m *market) {
+		m.write(m.canceled(1, 1))
+		const n = 5 * comparedAtOnce
+		lost := m.canceled(2, n).orders
+		for _, o := range lost {
+			m.pay.PutBack(string(o.ID), payclient.Payment{ID: "pay_x", State: payclient.Captured, Captured: money.Amount{Minor: 100, Currency: money.CNY}})
+		}
+		m.forward(differs + time.Minute)
+		aBatch := func(state FindingState) {
+			t.Helper()
+			ctx, cancel := context.WithCancel(t.Context())
+			m.payments = &outOfTime{Pay: m.pay, end: cancel}
+			if _, err := m.reconcile(ctx, slog.New(slog.DiscardHandler), "all"); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want what ended it", err)
+			}
+			m.payments = m.pay
+			if got := m.count(state); got == 0 || got > 2*comparedAtOnce {
+				t.Errorf("a batch makes %d findings %s", got, state)
+			}
+		}
+		aBatch(OpenFinding)
+		m.pass()
+		if got := m.count(OpenFinding); got != n {
+			t.Errorf("%d are open, want %d", got, n)
+		}
+		all, err := m.Reconciled(t.Context(), olga.ID)
+		if err != nil || len(all) != 1 || all[0].Compared != 1 {
+			t.Errorf("got %+v, %v; want a pass of one order", all, err)
+		}
+		for _, o := range lost {
+			m.pay.PutBack(string(o.ID), payclient.Payment{})
+		}
+		aBatch(Mended)
+		m.pass()
+		if got := m.count(Mended); got != n {
+			t.Errorf("%d are mended, want %d", got, n)
+		}
+	})
+}
+
+// count is how many findings there are in a state.
+func (m *market) count(state FindingState) int64 {
+	m.t.Helper()
+	n, err := m.CountFindings(context.Background())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return n[state]
+}
+
 // What was found is kept where mending it took all the time that a run has.
 func TestFindingsAreKeptWhenTimeIsOver(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {

@@ -20,7 +20,7 @@ import (
 //
 // Unlike that it knows of one buyer, who has all the money that is asked for or none; of no
 // clock, so that only Create and Close find that time is over; and of no fee. Payments are
-// without their people, wallet, address and times, and lists are one page.
+// without their people, wallet, address and times, and wallets are on one page.
 type Pay struct {
 	mu       sync.Mutex // guards all
 	payments map[string]payclient.Payment
@@ -189,17 +189,22 @@ func (p *Pay) PaymentOf(_ context.Context, order string) (payclient.Payment, err
 	return x, nil
 }
 
-// Payments is those of a range of orders, on one page.
-func (p *Pay) Payments(_ context.Context, in payclient.OrderRange, _ payclient.Page) (payclient.Payments, error) {
+// Payments is a page of those of a range of orders.
+func (p *Pay) Payments(_ context.Context, in payclient.OrderRange, page payclient.Page) (payclient.Payments, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out payclient.Payments
 	for _, order := range slices.Sorted(maps.Keys(p.payments)) {
-		if order > in.After && (in.UpTo == "" || order <= in.UpTo) {
-			x := p.payments[order]
-			x.Order = order
-			out.Items = append(out.Items, x)
+		if order <= max(in.After, page.Cursor) || in.UpTo != "" && order > in.UpTo {
+			continue
 		}
+		if n := len(out.Items); n == cmp.Or(page.Limit, 20) {
+			out.Next = out.Items[n-1].Order
+			break
+		}
+		x := p.payments[order]
+		x.Order = order
+		out.Items = append(out.Items, x)
 	}
 	return out, p.Before
 }
