@@ -212,7 +212,7 @@ func (s *Service) judge(ctx context.Context, all map[OrderID]books, payments map
 	}
 	for _, of := range gone {
 		for _, f := range of {
-			f.State, f.SeenAt, f.MendedAt = Mended, database.At(now), database.At(now)
+			f.State, f.MendedAt = Mended, database.At(now)
 			found = append(found, f)
 		}
 	}

@@ -508,14 +508,17 @@ func TestFindingsEnd(t *testing.T) {
 		if err != nil || len(all) != 1 {
 			t.Fatal(all, err)
 		}
+		before := m.findingOf(none)
 		m.pay.Set(func(x *shoptest.Pay) { x.Broke = false })
 		m.pay.PutBack(none, payclient.Payment{})
 		if got := m.pass(); strings.Contains(got, "open") {
 			t.Errorf("got %s, want all mended", got)
 		}
-		n, err := m.CountFindings(t.Context())
-		if err != nil || n[OpenFinding] != 0 || n[Mended] != 2 {
-			t.Errorf("got %v, %v", n, err)
+		if open, mended := m.count(OpenFinding), m.count(Mended); open != 0 || mended != 2 {
+			t.Errorf("%d are open and %d mended, want 0 and 2", open, mended)
+		}
+		if after := m.findingOf(none); !after.SeenAt.Equal(before.SeenAt.Time) || !after.MendedAt.After(before.SeenAt.Time) {
+			t.Errorf("it was found last at %s, and mended at %s; want the first at %s", after.SeenAt, after.MendedAt, before.SeenAt)
 		}
 		if _, _, err := m.Findings(t.Context(), ann.ID, "", page(1)); !errors.Is(err, fault.ErrForbidden) {
 			t.Errorf("for one who operates nothing: %v", err)
@@ -524,6 +527,15 @@ func TestFindingsEnd(t *testing.T) {
 			t.Errorf("for one who operates nothing: %v", err)
 		}
 	})
+}
+
+func (m *market) findingOf(order string) Finding {
+	m.t.Helper()
+	var f Finding
+	if err := m.db.NewSelect().Model(&f).Where("order_id = ?", order).Scan(context.Background()); err != nil {
+		m.t.Fatal(err)
+	}
+	return f
 }
 
 // While people buy, send, receive and get money back, the two always differ in something. None
