@@ -99,6 +99,8 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 		back = "UPDATE payments SET refunded = 100 WHERE amount = 1200; UPDATE payment_parties SET refunded = 100 WHERE amount = 1200"
 		out  = "UPDATE payments SET released = 100 WHERE amount = 1200; UPDATE payment_parties SET released = 100 WHERE amount = 1200"
 
+		fresh = "INSERT INTO payments SELECT 'pay_x', 'ord_other', merchant, payer, 'open', NULL, amount, currency, expires_at, created_at, NULL, 0, 0, 0, 0, 0 FROM payments WHERE amount = 1200; " +
+			"INSERT INTO payment_parties SELECT 'pay_x', payee, amount, 0, 0, 0 FROM payment_parties WHERE amount = 1200"
 		second = "DROP INDEX payments_order_id_merchant_key; " + // which is what keeps everybody else from it
 			"INSERT INTO payments SELECT 'pay_x', order_id, merchant, payer, 'closed', NULL, amount, currency, expires_at, created_at, settled_at, 0, 0, 0, 0, 0 FROM payments WHERE amount = 1200; " +
 			"INSERT INTO payment_parties SELECT 'pay_x', payee, amount, 0, 0, 0 FROM payment_parties WHERE amount = 1200"
@@ -112,6 +114,8 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 		"a paid order is called off":                {shop: "UPDATE orders SET state = 'canceled' WHERE total = 1200", compared: "3 orders and 3 payments compared, 1 paid, 1", want: []string{paidIsCaptured + ": ord"}},
 		"an unpaid order is called paid":            {shop: "UPDATE orders SET state = 'paid', total = 3500 WHERE total = 3600", compared: "3 orders and 3 payments compared, 3 paid, 0", want: []string{paidIsCaptured + ": ord"}},
 		"a canceled order can be paid":              {shop: "UPDATE orders SET state = 'canceled' WHERE total = 3600", pay: "UPDATE payments SET state = 'open', wallet_id = NULL, authorized = 0, captured = 0, settled_at = NULL WHERE amount = 3600", compared: "3 orders and 3 payments compared, 2 paid, 0", want: []string{paidIsCaptured + ": ord"}},
+		"an order to come can be paid":              {pay: fresh, compared: "3 orders and 4 payments compared, 2 paid, 1"},
+		"no order can be paid":                      {pay: fresh + "; UPDATE payments SET created_at = 1 WHERE id = 'pay_x'", compared: "3 orders and 4 payments compared, 2 paid, 1", want: []string{paidIsCaptured + ": ord"}},
 		"an order vanishes":                         {shop: "DELETE FROM orders WHERE total = 1200", compared: "2 orders and 3 payments compared, 1 paid, 2", want: []string{shop.SoldIsPaid + ": prd"}},
 		"an order has vanished long ago":            {shop: "DELETE FROM orders WHERE total = 1200", pay: "UPDATE payments SET settled_at = 1 WHERE amount = 1200", compared: "2 orders and 3 payments compared, 1 paid, 1", want: []string{paidIsCaptured + ": ord", shop.SoldIsPaid + ": prd"}},
 		"a payment is for an order to come":         {pay: "UPDATE payments SET order_id = 'ord_other' WHERE amount = 3600"},

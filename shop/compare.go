@@ -32,10 +32,13 @@ type difference struct{ what, found string }
 func Compare(o Order, p payclient.Payment) (what, found string) {
 	captured := p.State == payclient.Captured
 	kept := captured && p.Refunded != p.Captured
+	payable := p.State == payclient.Open || p.State == payclient.Authorized
 	unpaid := o.State == Pending || o.State == Canceled
 	switch {
 	case o.ID == "" && kept:
 		return shopclient.FoundNoOrder, fmt.Sprintf("payment %s took %s", p.ID, p.Captured)
+	case o.ID == "" && payable: // an order is written before pay is asked for its money
+		return shopclient.FoundNotClosed, fmt.Sprintf("payment %s is %s, and there is no order", p.ID, p.State)
 	case o.ID == "" || p.ID == "" && unpaid:
 		return "", ""
 	case p.ID == "":
@@ -44,7 +47,7 @@ func Compare(o Order, p payclient.Payment) (what, found string) {
 		what = shopclient.FoundNotPaid
 	case o.State == Pending && p.State == payclient.Closed:
 		what = shopclient.FoundNotCanceled
-	case o.State == Canceled && (p.State == payclient.Open || p.State == payclient.Authorized):
+	case o.State == Canceled && payable:
 		what = shopclient.FoundNotClosed
 	case o.State == Canceled && kept:
 		what = shopclient.FoundNotRepaid

@@ -223,7 +223,7 @@ func (s *Service) judge(ctx context.Context, all map[OrderID]books, payments map
 func (s *Service) tryToMend(ctx context.Context, order OrderID, b books, d difference) Finding {
 	now := database.At(s.now())
 	f := Finding{ID: FindingID(id.New("fnd")), OrderID: order, What: d.what, Found: d.found, State: OpenFinding, Since: now, SeenAt: now}
-	still, err := true, s.mend(ctx, b, d.what)
+	still, err := true, s.mend(ctx, order, b, d.what)
 	if err == nil {
 		still, err = s.stillSo(ctx, order, d.what)
 	}
@@ -243,25 +243,29 @@ const maxFound = 1000
 // mend does again what one of the two has not done or does not know of. Everything has its id,
 // so what was done is done once. What pay did that the shop never decided, and money that was
 // never taken, are nothing to be mended by a program.
-func (s *Service) mend(ctx context.Context, b books, what string) error {
+func (s *Service) mend(ctx context.Context, order OrderID, b books, what string) error {
 	switch what {
 	case shopclient.FoundNotPaid:
-		_, err := s.Settle(ctx, b.ID)
+		_, err := s.Settle(ctx, order)
 		return err
 	case shopclient.FoundNotCanceled:
-		o, err := s.order(ctx, b.ID) // with its lines, whose stock becomes free
+		o, err := s.order(ctx, order) // with its lines, whose stock becomes free
 		if err == nil && o.State == Pending {
 			_, err = s.close(ctx, o)
 		}
 		return err
 	case shopclient.FoundNotClosed:
+		if b.ID == "" { // all that is left of the order is its payment
+			_, err := s.payments.Close(ctx, string(order))
+			return err
+		}
 		_, err := s.close(ctx, b.Order)
 		return err
 	case shopclient.FoundNotRepaid:
-		if err := s.arrivedLate(ctx, b.ID); err != nil {
+		if err := s.arrivedLate(ctx, order); err != nil {
 			return err
 		}
-		return s.repayLater(ctx, job.Job{Key: string(b.ID)})
+		return s.repayLater(ctx, job.Job{Key: string(order)})
 	case shopclient.FoundRelease, shopclient.FoundRefund:
 		refunds := b.refunds
 		if what == shopclient.FoundRelease {

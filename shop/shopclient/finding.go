@@ -13,7 +13,7 @@ import (
 const (
 	FoundNotPaid     = "not_paid"     // the money is taken, but the order waits for it
 	FoundNotCanceled = "not_canceled" // the payment is closed, or its time is over, but the order waits for it
-	FoundNotClosed   = "not_closed"   // the order is canceled, but its payment can still be paid
+	FoundNotClosed   = "not_closed"   // the order is canceled, or there is none, but its payment can still be paid
 	FoundNotRepaid   = "not_repaid"   // the order is canceled, but its money is still there
 	FoundNotCaptured = "not_captured" // the order is paid, but that money was not taken
 	FoundRefund      = "refund"       // granted, but pay has not given it back, or the shop has not heard of it
