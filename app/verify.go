@@ -213,7 +213,7 @@ func (c *comparison) order(id string, o shop.Order, x payclient.Payment, awaited
 	switch {
 	case what == "" || what == shopclient.FoundNotCanceled: // that one's job comes, or is overdue
 	case what == shopclient.FoundNotClosed && o.ID == "" && c.now.Sub(x.CreatedAt) < captureGrace: // placed since orders were read
-	case what == shopclient.FoundNotPaid && (young || awaited), what == shopclient.FoundNoOrder && young:
+	case what == shopclient.FoundNotPaid && x.Captured == o.Amount() && (young || awaited), what == shopclient.FoundNoOrder && young:
 		c.waiting++
 	default:
 		c.report(paidIsCaptured, id, found)
