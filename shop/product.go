@@ -96,9 +96,7 @@ func (s *Service) AddProduct(ctx context.Context, seller Person, in NewProduct, 
 		return Product{}, err
 	}
 	asked := in
-	if picture.Valid(in.Image) {
-		asked.Image = "" // a form that is sent twice stores its picture under two names
-	}
+	asked.Image = picture.Content(in.Image) // a form that is sent twice stores its picture under two names
 	got, err := s.db.InTxOnce(ctx, use("product", seller.ID, key, asked), string(p.ID), func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.NewInsert().Model(&p).Exec(ctx); err != nil {
 			return fmt.Errorf("add product %s: %w", p.ID, err)
@@ -159,8 +157,9 @@ func (s *Service) ChangeProduct(ctx context.Context, seller authclient.UserID, p
 		return Product{}, err
 	}
 	asked := in
-	if in.Image != nil && picture.Valid(*in.Image) {
-		asked.Image = nil // a form that is sent twice stores its picture under two names
+	if in.Image != nil {
+		content := picture.Content(*in.Image) // a form that is sent twice stores its picture under two names
+		asked.Image = &content
 	}
 	u := use("product.change", seller, key, struct {
 		Product ProductID

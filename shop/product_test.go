@@ -1,11 +1,9 @@
 package shop
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"image"
-	"image/png"
 	"strings"
 	"testing"
 
@@ -62,20 +60,15 @@ func TestAddProductRefuses(t *testing.T) {
 	})
 }
 
-// A form that is sent twice stores its picture under two names, and is one product.
+// A form that is sent twice stores its picture under two names, and is one product. With another
+// picture it is another form.
 func TestOneFormIsOneProduct(t *testing.T) {
 	each(t, func(t *testing.T, m *market) {
-		var file bytes.Buffer
-		if err := png.Encode(&file, image.NewRGBA(image.Rect(0, 0, 9, 9))); err != nil {
-			t.Fatal(err)
+		add := func(side int) (Product, error) {
+			return m.AddProduct(t.Context(), ann, NewProduct{Title: "Cup", Price: "1", Stock: 7, Image: m.uploadOf(ann, side)}, "key")
 		}
-		key := token()
 		ids := at(5, func(int) ProductID {
-			name, err := m.AddPicture(t.Context(), ann.ID, bytes.NewReader(file.Bytes()))
-			if err != nil {
-				t.Error(err)
-			}
-			p, err := m.AddProduct(t.Context(), ann, NewProduct{Title: "Cup", Price: "1", Stock: 7, Image: name}, key)
+			p, err := add(9)
 			if err != nil {
 				t.Error(err)
 			}
@@ -85,6 +78,9 @@ func TestOneFormIsOneProduct(t *testing.T) {
 			if pid != ids[0] {
 				t.Errorf("products %s and %s", ids[0], pid)
 			}
+		}
+		if _, err := add(8); !errors.Is(err, database.ErrMismatch) {
+			t.Errorf("with another picture: %v", err)
 		}
 	})
 }
@@ -135,6 +131,18 @@ func TestChangeProductOnce(t *testing.T) {
 		}
 		if _, err := m.ChangeProduct(t.Context(), ann.ID, p.ID, ProductChange{Stock: &ten}, "again"); !errors.Is(err, database.ErrMismatch) {
 			t.Errorf("another change with the key: %v", err)
+		}
+		shown := ""
+		for range 2 {
+			image := m.uploadOf(ann, 9)
+			got, err := m.ChangeProduct(t.Context(), ann.ID, p.ID, ProductChange{Image: &image}, "picture")
+			if shown = cmp.Or(shown, image); err != nil || got.Image != shown {
+				t.Errorf("got picture %s, %v; want %s", got.Image, err, shown)
+			}
+		}
+		image := m.uploadOf(ann, 8)
+		if _, err := m.ChangeProduct(t.Context(), ann.ID, p.ID, ProductChange{Image: &image}, "picture"); !errors.Is(err, database.ErrMismatch) {
+			t.Errorf("another picture with the key: %v", err)
 		}
 	})
 }

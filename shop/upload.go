@@ -41,11 +41,14 @@ type upload struct {
 
 // AddPicture stores an upload and gives the name by which a product refers to it. A try
 // that fails counts as well, since it costs as much.
-func (s *Service) AddPicture(ctx context.Context, owner authclient.UserID, file io.Reader) (string, error) {
+func (s *Service) AddPicture(ctx context.Context, owner authclient.UserID, file io.ReadSeeker) (string, error) {
 	now := s.now()
+	name, err := picture.NewName(file)
+	if err != nil {
+		return "", err
+	}
 	// Row and job come before the files: what is stored without an end is not deleted ever.
-	name := picture.NewName()
-	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if err := admitUpload(ctx, tx, owner, now); err != nil {
 			return err
 		}

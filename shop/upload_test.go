@@ -19,13 +19,20 @@ import (
 
 func (m *market) upload(who Person) string {
 	m.t.Helper()
+	return m.uploadOf(who, 9)
+}
+
+// uploadOf is the name of a picture with a side of so many pixels.
+func (m *market) uploadOf(who Person, side int) string {
+	m.t.Helper()
 	var file bytes.Buffer
-	if err := png.Encode(&file, image.NewRGBA(image.Rect(0, 0, 9, 9))); err != nil {
-		m.t.Fatal(err)
+	err := png.Encode(&file, image.NewRGBA(image.Rect(0, 0, side, side)))
+	name := ""
+	if err == nil {
+		name, err = m.AddPicture(m.t.Context(), who.ID, bytes.NewReader(file.Bytes()))
 	}
-	name, err := m.AddPicture(m.t.Context(), who.ID, &file)
 	if err != nil {
-		m.t.Fatal(err)
+		m.t.Error(err)
 	}
 	return name
 }

@@ -24,11 +24,12 @@ func TestAddOnAFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if err := s.Add(t.Context(), NewName(), bytes.NewReader(pngOf(t, 1280, 1280))); !errors.Is(err, database.ErrFull) {
+	large, small := pngOf(t, 1280, 1280), pngOf(t, 20, 20)
+	if err := s.Add(t.Context(), named(t, large), bytes.NewReader(large)); !errors.Is(err, database.ErrFull) {
 		t.Errorf("got %v, want %v", err, database.ErrFull)
 	}
-	name := NewName() // a smaller one has room: nothing of the first one was left
-	if err := s.Add(t.Context(), name, bytes.NewReader(pngOf(t, 20, 20))); err != nil {
+	// A smaller one has room: nothing of the first one was left.
+	if err := s.Add(t.Context(), named(t, small), bytes.NewReader(small)); err != nil {
 		t.Error(err)
 	}
 }

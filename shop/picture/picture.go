@@ -10,6 +10,8 @@ package picture
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"image"
@@ -47,7 +49,8 @@ const (
 	maxTurns  = 4 // uploads that are in memory at a time
 	quality   = 85
 
-	ext = ".jpg"
+	ext       = ".jpg"
+	sumLength = 8 // characters of a name that come of its file
 )
 
 // The sizes in which a picture is stored: its longer side in pixels. A smaller picture
@@ -95,8 +98,30 @@ func New(bucket *blob.Bucket) *Store {
 // Close closes the bucket.
 func (s *Store) Close() error { return s.bucket.Close() }
 
-// NewName is a name for a picture that is to be stored.
-func NewName() string { return id.New("pic") + ext }
+// NewName is a name for a file that is to be stored. Each copy of a file has a name of its own,
+// and all have the same [Content].
+func NewName(file io.ReadSeeker) (string, error) {
+	sum := sha256.New()
+	_, err := io.Copy(sum, file)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read a picture: %w", err)
+	}
+	name := id.New("pic")
+	return name[:len(name)-sumLength] + hex.EncodeToString(sum.Sum(nil))[:sumLength] + ext, nil
+}
+
+// Content tells names of one file's copies from those of others. What is no name of a stored
+// picture stands for itself.
+func Content(name string) string {
+	if !Valid(name) {
+		return name
+	}
+	base := strings.TrimSuffix(name, ext)
+	return base[len(base)-sumLength:]
+}
 
 // Add stores an upload, which has arrived already, under a new name. However many come at
 // once, they take turns: a few are read, and as many are decoded as their pixels allow,

@@ -32,9 +32,18 @@ func newStore(t *testing.T) *Store {
 	return s
 }
 
+func named(t *testing.T, upload []byte) string {
+	t.Helper()
+	name, err := NewName(bytes.NewReader(upload))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
 func (s *Store) add(t *testing.T, upload []byte) string {
 	t.Helper()
-	name := NewName()
+	name := named(t, upload)
 	if err := s.Add(t.Context(), name, bytes.NewReader(upload)); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +185,7 @@ func TestAddRefuses(t *testing.T) {
 		"pixels that overflow":          {bomb(whole, 1<<31-1, 1<<31-1), ErrFormat},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, file := newStore(t), NewName()
+			s, file := newStore(t), named(t, c.upload)
 			if err := s.Add(t.Context(), file, bytes.NewReader(c.upload)); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
@@ -225,7 +234,7 @@ func TestUploadsTakeTurns(t *testing.T) {
 	for range 20 {
 		wg.Go(func() {
 			r := &counted{Reader: bytes.NewReader(upload), now: &now, most: &most}
-			if err := s.Add(t.Context(), NewName(), r); err != nil {
+			if err := s.Add(t.Context(), named(t, upload), r); err != nil {
 				t.Error(err)
 			}
 		})
@@ -277,5 +286,23 @@ func TestOpenKnowsOnlyItsNames(t *testing.T) {
 		if _, err := s.Open(t.Context(), file); !errors.Is(err, fault.ErrNotFound) {
 			t.Errorf("%q: got %v, want %v", file, err, fault.ErrNotFound)
 		}
+	}
+}
+
+// Copies of a file have names of their own and one content; what comes after the name is read is the
+// whole file.
+func TestNamesTellFilesApart(t *testing.T) {
+	file := bytes.NewReader(pngOf(t, 3, 3))
+	whole := file.Len()
+	first, err := NewName(file)
+	if err != nil || file.Len() != whole || !Valid(first) {
+		t.Fatalf("got %q, %v, and %d of %d bytes are left", first, err, file.Len(), whole)
+	}
+	again, other := named(t, pngOf(t, 3, 3)), named(t, pngOf(t, 3, 4))
+	if first == again || Content(first) != Content(again) || Content(first) == Content(other) {
+		t.Errorf("names are %s and %s of one file, %s of another", first, again, other)
+	}
+	if address := "https://x.example/y.jpg"; Content(address) != address {
+		t.Errorf("an address stands for %s", Content(address))
 	}
 }

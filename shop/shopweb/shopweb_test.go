@@ -161,6 +161,33 @@ func (r *reader) post(path string, form url.Values) page {
 	return r.send(req)
 }
 
+// sendFile sends a form with a file, or without one.
+func (r *reader) sendFile(path string, form map[string]string, file []byte) page {
+	r.t.Helper()
+	var b bytes.Buffer
+	m := multipart.NewWriter(&b)
+	for name, value := range form {
+		if err := m.WriteField(name, value); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if file != nil {
+		f, err := m.CreateFormFile("image", "../../x.png")
+		if err == nil {
+			_, err = f.Write(file)
+		}
+		if err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	if err := m.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+	req := httptest.NewRequest(http.MethodPost, path, &b)
+	req.Header.Set("Content-Type", m.FormDataContentType())
+	return r.send(req)
+}
+
 // submit sends the form with that id, with its fields as they stand or as in pairs.
 func (r *reader) submit(p page, id string, pairs ...string) page {
 	r.t.Helper()
@@ -448,28 +475,7 @@ func TestUploadedPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	send := func(title string, content []byte, stored string) page {
-		var b bytes.Buffer
-		m := multipart.NewWriter(&b)
-		for k, v := range map[string]string{"token": web.FormToken(), "title": title, "price": "1", "stock": "1", "stored": stored, "image": ""} {
-			if err := m.WriteField(k, v); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if content != nil {
-			f, err := m.CreateFormFile("image", "../../x.png")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := f.Write(content); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := m.Close(); err != nil {
-			t.Fatal(err)
-		}
-		req := httptest.NewRequest(http.MethodPost, "/sell", &b)
-		req.Header.Set("Content-Type", m.FormDataContentType())
-		return ann.send(req)
+		return ann.sendFile("/sell", map[string]string{"token": web.FormToken(), "title": title, "price": "1", "stock": "1", "stored": stored, "image": ""}, content)
 	}
 	send("Cup", []byte("<svg>"), "").is(http.StatusUnprocessableEntity).shows("图片须为")
 	large := send("Cup", make([]byte, 50_000_000), "").is(http.StatusRequestEntityTooLarge)
@@ -495,6 +501,34 @@ func TestUploadedPicture(t *testing.T) {
 		}
 	}
 	s.as("").get("/pictures/x.jpg").is(http.StatusNotFound)
+}
+
+// A form that comes again with its token is done already only where its picture is the same: one
+// that was chosen after an answer got lost would be forgotten.
+func TestAnotherPictureIsAnotherForm(t *testing.T) {
+	s := open(t)
+	ann := s.as("ann")
+	pngOf := func(side int) []byte {
+		var file bytes.Buffer
+		if err := png.Encode(&file, image.NewRGBA(image.Rect(0, 0, side, side))); err != nil {
+			t.Fatal(err)
+		}
+		return file.Bytes()
+	}
+	form := map[string]string{"token": web.FormToken(), "title": "Cup", "price": "1", "stock": "1"}
+	product := ann.sendFile("/sell", form, pngOf(9)).to()
+	if again := ann.sendFile("/sell", form, pngOf(9)).to(); again != product {
+		t.Errorf("a double click makes %s and %s", product, again)
+	}
+	ann.sendFile("/sell", form, pngOf(8)).is(http.StatusUnprocessableEntity)
+
+	form = map[string]string{"token": web.FormToken(), "title": "Cup", "price": "1", "stock": "1", "stock_seen": "1", "version": "1"}
+	for range 2 {
+		if to := ann.sendFile(product+"/edit", form, pngOf(7)).to(); to != product {
+			t.Errorf("led to %q", to)
+		}
+	}
+	ann.sendFile(product+"/edit", form, pngOf(6)).is(http.StatusPreconditionFailed)
 }
 
 func TestCartPages(t *testing.T) {
