@@ -31,7 +31,7 @@ Every refusal of the APIs is a problem document (RFC 9457, ` + "`application/pro
      "detail": "There are not enough pieces of a product left.", "product": "prd_…", "available": 1, "wanted": 2}
 
 ` + "`type`" + ` and ` + "`code`" + ` never change; ` + "`detail`" + ` is for people and may. ` + "`field`" + ` names the input at fault, and ` + "`errors`" + ` lists
-all problems where there are several. Further members are those of the problem; the OpenAPI documents say which call may refuse
+all problems where there are several (of a request's shape 20 at most). Further members are those of the problem; the OpenAPI documents say which call may refuse
 what. 429 and 503 carry ` + "`Retry-After`" + `. 504 means that it isn't known whether something was done: ask again with the same id.
 
 This list is made from the code (` + "`go test -run TestProblems . -update`" + `).

@@ -223,9 +223,9 @@ func shapeFault(m *huma.ErrorModel) error {
 		f = errMalformed
 	}
 	var all []error
-	for _, d := range m.Errors {
+	for _, d := range m.Errors[:min(len(m.Errors), maxFaults)] {
 		field, reason := fieldOf(d)
-		all = append(all, f.On(field).With("reason", reason))
+		all = append(all, f.On(brief(field)).With("reason", brief(reason)))
 	}
 	if len(all) == 0 {
 		return f

@@ -54,7 +54,7 @@ type Problem struct {
 	Code   string          `json:"code" example:"not_found" doc:"The last part of type."`
 	Field  string          `json:"field,omitempty" doc:"The input at fault, if one is."`
 	Reason string          `json:"reason,omitempty" doc:"What is wrong with the shape of the field."`
-	Errors []ProblemMember `json:"errors,omitempty" doc:"All of them, where several things are wrong."`
+	Errors []ProblemMember `json:"errors,omitempty" doc:"All of them, where several things are wrong; of what is wrong with the shape of a request 20 at most."`
 }
 
 // ProblemMember is one of several things that are wrong.

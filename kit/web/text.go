@@ -33,16 +33,20 @@ func readable(u *url.URL) error {
 
 // checkFields refuses fields that are no text, by name.
 func checkFields(fields url.Values) error {
-	var errs []error
+	var wrong []string
 	for name, values := range fields {
 		if !isText(name) {
 			return errMalformed
 		}
 		if slices.ContainsFunc(values, func(s string) bool { return !isText(s) }) {
-			errs = append(errs, errText.On(name))
+			wrong = append(wrong, name)
 		}
 	}
-	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	slices.Sort(wrong)
+	var errs []error
+	for _, name := range wrong[:min(len(wrong), maxFaults)] {
+		errs = append(errs, errText.On(brief(name)))
+	}
 	return errors.Join(errs...)
 }
 
