@@ -124,7 +124,7 @@ func refusals(t *testing.T) map[string]declared {
 // kinds are those of package fault, by name.
 var kinds = map[string]fault.Kind{
 	"Internal": fault.Internal, "Invalid": fault.Invalid, "Malformed": fault.Malformed, "Unauthenticated": fault.Unauthenticated,
-	"Forbidden": fault.Forbidden, "NotFound": fault.NotFound, "NotAllowed": fault.NotAllowed, "Conflict": fault.Conflict,
+	"Forbidden": fault.Forbidden, "NotFound": fault.NotFound, "NotAllowed": fault.NotAllowed, "Late": fault.Late, "Conflict": fault.Conflict,
 	"Stale": fault.Stale, "TooLarge": fault.TooLarge, "Unsupported": fault.Unsupported, "Limited": fault.Limited, "Unpaid": fault.Unpaid, "Busy": fault.Busy, "Unknown": fault.Unknown,
 }
 

@@ -23,6 +23,7 @@ const (
 	Forbidden                   // somebody is, but may not
 	NotFound                    // no such thing, or not yours to know of
 	NotAllowed                  // the address knows other methods only
+	Late                        // the input doesn't come to its end
 	Unsupported                 // the input is in a form that is not read here
 	Conflict                    // the present state forbids it
 	Stale                       // it was changed since it was read

@@ -20,6 +20,7 @@ var statuses = map[Kind]int{
 	Forbidden:       http.StatusForbidden,
 	NotFound:        http.StatusNotFound,
 	NotAllowed:      http.StatusMethodNotAllowed,
+	Late:            http.StatusRequestTimeout,
 	Unsupported:     http.StatusUnsupportedMediaType,
 	Conflict:        http.StatusConflict,
 	Stale:           http.StatusPreconditionFailed,

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -22,6 +23,7 @@ import (
 var (
 	errShape     = fault.New(fault.Invalid, "request.invalid", "The request has a value that this call doesn't take.")
 	errMalformed = fault.New(fault.Malformed, "request.malformed", "The request can't be read.")
+	errLate      = fault.New(fault.Late, "request.late", "The request did not come to its end in time; nothing has changed. Please send it again.")
 	errTooLarge  = fault.New(fault.TooLarge, "request.too_large", "The request is too large.")
 	errMedia     = fault.New(fault.Unsupported, "request.media_type", "Send JSON, with Content-Type: application/json.")
 )
@@ -92,6 +94,9 @@ func NewAPI(mux *http.ServeMux, about About, caller func(context.Context) error)
 // bearer names the one way to say who calls.
 const bearer = "bearer"
 
+// fileTimeout is how long a file may take to come; what else is sent has five seconds.
+const fileTimeout = time.Minute
+
 // Call describes a call. Refuses lists what its rule may refuse; what every call with
 // such an input may refuse is added to the document by itself.
 type Call struct {
@@ -157,6 +162,7 @@ func (c Call) operation() huma.Operation {
 		op.Security = []map[string][]string{{bearer: {}}}
 	}
 	if len(c.Media) > 0 {
+		op.BodyReadTimeout = fileTimeout
 		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}}
 		for _, media := range c.Media {
 			op.RequestBody.Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
@@ -213,6 +219,8 @@ func problems(_ huma.Context, _ string, v any) (any, error) {
 func shapeFault(m *huma.ErrorModel) error {
 	var f *fault.Error
 	switch fault.KindOf(m.Status) {
+	case fault.Late:
+		return errLate
 	case fault.TooLarge:
 		return errTooLarge
 	case fault.Unsupported:

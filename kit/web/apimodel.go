@@ -78,9 +78,9 @@ func (c Call) always(a *API, input reflect.Type) []*fault.Error {
 	for i := range input.NumField() {
 		switch f := input.Field(i); {
 		case f.Name == "Body":
-			all = append(all, errMalformed, errMedia, errTooLarge, errShape, errText)
+			all = append(all, errMalformed, errLate, errMedia, errTooLarge, errShape, errText)
 		case f.Name == "RawBody":
-			all = append(all, errTooLarge)
+			all = append(all, errLate, errTooLarge)
 		case f.Type == reflect.TypeFor[IdempotencyKey]():
 			all = append(all, errShape, errText, database.ErrMismatch)
 		case f.Type == reflect.TypeFor[PageQuery]():

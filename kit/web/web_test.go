@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"jishi/kit/fault"
@@ -338,9 +339,40 @@ func TestWhoLeavesIsLate(t *testing.T) {
 	if err := errors.Join(err, c.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if w := <-answers; w.Code != http.StatusRequestTimeout {
-		t.Errorf("got %d %s, want 408", w.Code, w.Body)
+	w := <-answers
+	if f := fault.Decode(w.Code, w.Body.Bytes()); w.Code != http.StatusRequestTimeout || f.Code != errLate.Code {
+		t.Errorf("got %d %s, want 408 and %s", w.Code, w.Body, errLate.Code)
 	}
+}
+
+// timed notes until when a body has to be there.
+type timed struct {
+	http.ResponseWriter
+	until time.Time
+}
+
+func (w *timed) SetReadDeadline(t time.Time) error {
+	w.until = t
+	return nil
+}
+
+// A file, which may have megabytes, has more time to come than what is written.
+func TestFilesHaveTheirTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux := http.NewServeMux()
+		api := NewAPI(mux, About{Prefix: "/api", Title: "test", Groups: []Group{{Name: "Things"}}}, nil)
+		Register(api, Call{ID: "addFile", Group: "Things", Method: "POST", Path: "/api/v1/files", Summary: "Add a file", Media: []string{"image/png"}},
+			func(context.Context, *struct{ RawBody []byte }) (*struct{}, error) { return nil, nil })
+		Register(api, Call{ID: "addThing", Group: "Things", Method: "POST", Path: "/api/v1/things", Summary: "Add a thing"},
+			func(context.Context, *struct{ Body struct{} }) (*struct{}, error) { return nil, nil })
+		for path, want := range map[string]time.Duration{"/api/v1/files": time.Minute, "/api/v1/things": 5 * time.Second} {
+			w := &timed{ResponseWriter: httptest.NewRecorder()}
+			mux.ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader("{}")))
+			if got := time.Until(w.until); got != want {
+				t.Errorf("%s: has %s, want %s", path, got, want)
+			}
+		}
+	})
 }
 
 func TestAddressesKnowTheirMethods(t *testing.T) {
