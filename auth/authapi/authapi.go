@@ -4,7 +4,6 @@ package authapi
 
 import (
 	"context"
-	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
@@ -109,7 +108,7 @@ func (a *API) register(ctx context.Context, in *newUser) (*newUserReply, error) 
 	out := &newUserReply{Body: u}
 	left, err := a.auth.NewUsersLeft(ctx, in.address)
 	if err != nil { // the user is there all the same
-		ops.Note(ctx, slog.String("err", err.Error()))
+		ops.Failed(ctx, err)
 	}
 	if left.Limit > 0 {
 		out.Limit, out.Remaining = strconv.Itoa(left.Limit), strconv.Itoa(left.Left)

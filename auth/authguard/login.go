@@ -236,7 +236,7 @@ func (g *Guard) backchannel(w http.ResponseWriter, r *http.Request) {
 	}
 	sid, err := g.verifier.logout(r.Context(), form.Get("logout_token"), g.c.Name)
 	if err != nil {
-		ops.Note(r.Context(), slog.String("err", err.Error()))
+		ops.Failed(r.Context(), err)
 		http.Error(w, "invalid logout token", http.StatusBadRequest)
 		return
 	}

@@ -5,7 +5,6 @@ package authweb
 import (
 	"embed"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -116,7 +115,7 @@ func refuse(w http.ResponseWriter, r *http.Request, err error, form func(texts m
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "2")
 	}
-	ops.Note(r.Context(), slog.String("err", err.Error()))
+	ops.Failed(r.Context(), err)
 	return web.Render(w, r, status, form(texts))
 }
 

@@ -3,7 +3,6 @@ package oidc
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -138,7 +137,7 @@ var words = []struct {
 // refusal puts an error into the library's form. The library would show the text of any
 // other error to the client, so that one is noted for the log and hidden.
 func refusal(ctx context.Context, err error) error {
-	ops.Note(ctx, slog.String("err", err.Error()))
+	ops.Failed(ctx, err)
 	for _, w := range words {
 		if errors.Is(err, w.err) {
 			return w.word()

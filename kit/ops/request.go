@@ -2,6 +2,7 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -14,6 +15,7 @@ type line struct {
 	mu    sync.Mutex // guards the rest: handlers may note from several goroutines
 	route string
 	attrs []slog.Attr
+	gone  bool // it failed at nothing but that its context ended
 }
 
 type lineKey struct{}
@@ -32,6 +34,16 @@ func Note(ctx context.Context, attrs ...slog.Attr) {
 	}
 }
 
+// Failed notes at what the request that ctx belongs to failed.
+func Failed(ctx context.Context, err error) {
+	if l := lineOf(ctx); l != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.attrs = append(l.attrs, slog.String("err", err.Error()))
+		l.gone = errors.Is(err, context.Canceled)
+	}
+}
+
 // Route names the route pattern of the request that ctx belongs to: the label of its
 // line and of its metrics, which a path with its ids could not be.
 func Route(ctx context.Context, pattern string) {
@@ -41,6 +53,10 @@ func Route(ctx context.Context, pattern string) {
 		l.route = pattern
 	}
 }
+
+// statusLeft is what a request counts with whose sender left before there was an answer, and
+// which failed at nothing else. Nobody gets it; nginx's log has the same number for it.
+const statusLeft = 499
 
 // Requests writes one line per request and counts it. Answers of 500 and more are
 // errors, the rest is information.
@@ -71,6 +87,10 @@ func (m *Metrics) request(ctx context.Context, log *slog.Logger, method string, 
 	defer l.mu.Unlock()
 	if l.route == "" {
 		l.route = "other"
+	}
+	// While it is answered nothing but its sender's leaving cancels a request itself.
+	if l.gone && rec.status >= http.StatusInternalServerError && errors.Is(ctx.Err(), context.Canceled) {
+		rec.status = statusLeft
 	}
 	m.requests.WithLabelValues(l.route, strconv.Itoa(rec.status)).Inc()
 	m.seconds.WithLabelValues(l.route).Observe(took.Seconds())

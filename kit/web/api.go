@@ -143,7 +143,7 @@ func Register[I, O any](a *API, c Call, handle func(context.Context, *I) (*O, er
 			}
 		}
 		f := fault.Of(err)
-		ops.Note(ctx, slog.String("err", err.Error()))
+		ops.Failed(ctx, err)
 		if documented[strconv.Itoa(f.Kind.Status())] == nil {
 			ops.Note(ctx, slog.Bool("undocumented", true)) // a client that was generated has no name for it
 		}
@@ -245,7 +245,7 @@ func shapeFault(m *huma.ErrorModel) error {
 // is reached.
 func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	f := fault.Of(err)
-	ops.Note(r.Context(), slog.String("err", err.Error()))
+	ops.Failed(r.Context(), err)
 	for k, v := range refusalHeaders(f) {
 		w.Header()[k] = v
 	}

@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -29,7 +28,7 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		return
 	}
-	ops.Note(r.Context(), slog.String("err", err.Error()))
+	ops.Failed(r.Context(), err)
 	f := fault.Of(err)
 	for k, v := range refusalHeaders(f) {
 		w.Header()[k] = v

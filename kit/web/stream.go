@@ -2,7 +2,6 @@ package web
 
 import (
 	"io"
-	"log/slog"
 	"mime"
 	"net/http"
 	"time"
@@ -31,7 +30,7 @@ func (f File) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	out := patient{w, http.NewResponseController(w)}
 	if err := f.Write(out); err != nil {
-		ops.Note(r.Context(), slog.String("err", err.Error()))
+		ops.Failed(r.Context(), err)
 		panic(http.ErrAbortHandler)
 	}
 	out.goOn() // what is still in buffers goes out after this

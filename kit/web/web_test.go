@@ -1,9 +1,12 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +18,7 @@ import (
 
 	"jishi/kit/fault"
 	"jishi/kit/locale"
+	"jishi/kit/ops"
 	"jishi/kit/ui"
 )
 
@@ -373,6 +377,55 @@ func TestFilesHaveTheirTime(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Who leaves before there is an answer is no failure of ours. What fails otherwise is one, whoever
+// has left, and so is an end that we have set ourselves.
+func TestWhoLeavesIsNoFailure(t *testing.T) {
+	canceled, leave := context.WithCancel(context.Background())
+	leave()
+	gone := fmt.Errorf("read the orders: %w", canceled.Err())
+	for name, c := range map[string]struct {
+		err    error
+		leaves bool
+		status string
+	}{
+		"left":                         {gone, true, "499"},
+		"left before it was begun":     {fault.New(fault.Busy, "test.busy", "Later.").Because(gone), true, "499"},
+		"left within a COMMIT":         {fault.New(fault.Unknown, "test.unknown", "Who knows.").Because(gone), true, "499"},
+		"refused, and left":            {fault.ErrForbidden, true, "403"},
+		"broken, and left":             {errors.New("dial 10.0.0.7: refused"), true, "500"},
+		"a part of the work was ended": {gone, false, "500"},
+		"our time was over":            {fault.New(fault.Busy, "test.busy", "Later.").Because(context.DeadlineExceeded), false, "503"},
+	} {
+		mux := http.NewServeMux()
+		mux.Handle("GET /page", Page(func(http.ResponseWriter, *http.Request) error { return c.err }))
+		mux.HandleFunc("GET /guarded", func(w http.ResponseWriter, r *http.Request) {
+			ops.Route(r.Context(), r.Pattern)
+			WriteProblem(w, r, c.err)
+		})
+		api := NewAPI(mux, About{Prefix: "/api", Title: "test", Groups: []Group{{Name: "Things"}}}, nil)
+		Register(api, Call{ID: "getThing", Group: "Things", Method: "GET", Path: "/api/v1/thing", Summary: "Get a thing"},
+			func(context.Context, *struct{}) (*struct{}, error) { return nil, c.err })
+		for _, path := range []string{"/page", "/guarded", "/api/v1/thing"} {
+			ctx := t.Context()
+			if c.leaves {
+				ctx = canceled
+			}
+			var log bytes.Buffer
+			m := ops.NewMetrics()
+			ops.Requests(slog.New(slog.NewTextHandler(&log, nil)), m)(market(t, mux)).ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, "GET", path, nil))
+			metrics := httptest.NewRecorder()
+			m.Private(nil).ServeHTTP(metrics, httptest.NewRequest("GET", "/metrics", nil))
+			if want := `{route="GET ` + path + `",status="` + c.status + `"} 1`; !strings.Contains(metrics.Body.String(), want) {
+				t.Errorf("%s, %s: the metrics lack %s", name, path, want)
+			}
+			failure := c.status >= "500"
+			if line := log.String(); !strings.Contains(line, "status="+c.status) || strings.Contains(line, "level=ERROR") != failure {
+				t.Errorf("%s, %s: the log says %s", name, path, line)
+			}
+		}
+	}
 }
 
 func TestAddressesKnowTheirMethods(t *testing.T) {

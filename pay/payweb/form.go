@@ -2,7 +2,6 @@ package payweb
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -54,7 +53,7 @@ func complaintsOf(ctx context.Context, err error, token string) (complaints, str
 		switch f.Kind {
 		case fault.Invalid, fault.Conflict, fault.Forbidden:
 		case fault.Busy, fault.Unknown: // it is to be sent again
-			ops.Note(ctx, slog.String("err", err.Error()))
+			ops.Failed(ctx, err)
 		default:
 			return complaints{}, "", false
 		}

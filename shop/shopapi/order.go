@@ -77,7 +77,7 @@ func (a *api) standing(ctx context.Context, o shop.Order, err error) (*orderRepl
 	if err != nil {
 		switch f := fault.Of(err); f.Kind {
 		case fault.Busy, fault.Unknown, fault.Internal, fault.Limited:
-			ops.Note(ctx, slog.String("err", err.Error()))
+			ops.Failed(ctx, err)
 		default:
 			return nil, f.With("order", string(o.ID))
 		}

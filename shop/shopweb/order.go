@@ -149,7 +149,7 @@ func (p *pages) placed(w http.ResponseWriter, r *http.Request, o shop.Order, err
 		}
 	case err != nil:
 		// The order stands and a job looks after it, so this is no error to the buyer.
-		ops.Note(r.Context(), slog.String("err", err.Error()))
+		ops.Failed(r.Context(), err)
 		web.SetFlash(w, r, "shop.order.checking")
 	case o.State == shop.Paid:
 		web.SetFlash(w, r, "shop.order.thanks")
@@ -254,7 +254,7 @@ func (p *pages) back(w http.ResponseWriter, r *http.Request) error {
 	settled, err := p.shop.Settle(ctx, o.ID)
 	switch {
 	case err != nil:
-		ops.Note(ctx, slog.String("err", err.Error()))
+		ops.Failed(ctx, err)
 		web.SetFlash(w, r, "shop.order.checking")
 	case wasPending && settled.State == shop.Paid:
 		web.SetFlash(w, r, "shop.order.thanks")

@@ -6,7 +6,6 @@ package shopweb
 import (
 	"context"
 	"embed"
-	"log/slog"
 	"net/http"
 	"slices"
 	"strconv"
@@ -130,7 +129,7 @@ func answerable(ctx context.Context, err error) (int, bool) {
 	case fault.Invalid, fault.Malformed, fault.Conflict, fault.Stale, fault.TooLarge, fault.Limited:
 		return f.Kind.Status(), true
 	case fault.Busy, fault.Unknown:
-		ops.Note(ctx, slog.String("err", err.Error()))
+		ops.Failed(ctx, err)
 		return f.Kind.Status(), true
 	}
 	return f.Kind.Status(), false
