@@ -276,7 +276,16 @@ func TestADatabaseThatIsAwayIsARefusal(t *testing.T) {
 	}
 }
 
+// Processes that start together on a new database all find it as it should be in the end, and
+// none of them does anything again.
 func TestProcessesMayMigrateTogether(t *testing.T) {
+	files := fstest.MapFS{}
+	for _, folder := range []string{"sqlite", "mysql"} {
+		for i := range 7 {
+			files[fmt.Sprintf("%s/%05d_made.sql", folder, i+1)] = &fstest.MapFile{Data: fmt.Appendf(nil, up+"CREATE TABLE t%d (n BIGINT NOT NULL);", i)}
+		}
+		files[folder+"/00008_changed.sql"] = &fstest.MapFile{Data: []byte(up + "INSERT INTO t0 VALUES (1);\nUPDATE t0 SET n = n + 1;")}
+	}
 	for name, address := range map[string]func(t *testing.T) string{
 		"sqlite":  func(t *testing.T) string { return dbtest.SQLite(t) },
 		"mariadb": func(t *testing.T) string { return dbtest.MariaDB(t) },
@@ -292,12 +301,16 @@ func TestProcessesMayMigrateTogether(t *testing.T) {
 							t.Error(err)
 							return
 						}
-						if err := errors.Join(things(t.Context(), db), db.Close()); err != nil {
+						if err := errors.Join(db.Migrate(t.Context(), files, "many"), db.Close()); err != nil {
 							t.Error(err)
 						}
 					})
 				}
 				wg.Wait()
+				var n []int
+				if err := dbtest.Open(t, at).NewSelect().Table("t0").Column("n").Scan(t.Context(), &n); err != nil || len(n) != 1 || n[0] != 2 {
+					t.Errorf("rows %v, %v; want [2]", n, err)
+				}
 			}
 		})
 	}

@@ -8,12 +8,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/pressly/goose/v3"
 	goosedb "github.com/pressly/goose/v3/database"
+	"github.com/uptrace/bun"
 )
 
 //go:embed migrations
@@ -48,7 +49,7 @@ func (db *DB) migrate(ctx context.Context, fsys fs.FS, name string) error {
 		return err
 	}
 	if db.dialect() == "sqlite" {
-		return migrateSQLite(ctx, db.write.DB, files, name)
+		return db.migrateSQLite(ctx, files, name)
 	}
 	return inTurns(ctx, db.patient.DB, func(c *sql.Conn) error {
 		if err := allowChecks(ctx, c); err != nil {
@@ -58,26 +59,57 @@ func (db *DB) migrate(ctx context.Context, fsys fs.FS, name string) error {
 	})
 }
 
-// migrateSQLite has no lock to take that would outlast a transaction. A process that
-// comes second fails at what the first has just made, and sees that when it looks again.
-func migrateSQLite(ctx context.Context, pool *sql.DB, files fs.FS, name string) error {
-	up := func() error {
-		store, err := goosedb.NewStore(goosedb.DialectSQLite3, name+"_migrations")
-		if err != nil {
-			return err
-		}
-		p, err := goose.NewProvider("", pool, files, goose.WithStore(store), goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
-		if err != nil {
-			return err
-		}
-		_, err = p.Up(ctx)
+// migrateSQLite makes a set's changes in one transaction, as SQLite can. It begins by taking the
+// lock, so of several processes the later ones find what the first has done.
+func (db *DB) migrateSQLite(ctx context.Context, files fs.FS, name string) error {
+	store, err := goosedb.NewStore(goosedb.DialectSQLite3, name+"_migrations")
+	if err != nil {
 		return err
 	}
-	err := up()
-	if err != nil && ctx.Err() == nil {
-		return up()
+	if _, scripts, err := missing(ctx, db.read.DB, store, files); err != nil || len(scripts) == 0 {
+		return err
 	}
-	return err
+	return db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		isNew, scripts, err := missing(ctx, tx.Tx, store, files)
+		if err != nil {
+			return err
+		}
+		if isNew {
+			// By a version 0 goose, with which older releases migrate, tells that its table is there.
+			scripts = slices.Insert(scripts, 0, script{version: 0})
+			if err := store.CreateVersionTable(ctx, tx.Tx); err != nil {
+				return err
+			}
+		}
+		for _, s := range scripts {
+			for i, statement := range s.statements {
+				if _, err := tx.Tx.ExecContext(ctx, statement); err != nil {
+					return fmt.Errorf("version %d: statement %d: %w", s.version, i+1, err)
+				}
+			}
+			if err := store.Insert(ctx, tx.Tx, goosedb.InsertRequest{Version: s.version}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// missing are the files that have not run in an SQLite database, which is new where none has.
+func missing(ctx context.Context, q goosedb.DBTxConn, store goosedb.Store, files fs.FS) (isNew bool, scripts []script, err error) {
+	var tables int
+	err = q.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_schema WHERE type = 'table' AND name = ?", store.Tablename()).Scan(&tables)
+	if err != nil {
+		return false, nil, err
+	}
+	have := map[int64]bool{}
+	if tables > 0 {
+		if have, err = versions(ctx, q, store); err != nil {
+			return false, nil, err
+		}
+	}
+	scripts, err = readScripts(ctx, files, have)
+	return tables == 0, scripts, err
 }
 
 // allowChecks makes TiDB keep the CHECK constraints of tables that are made from now on,

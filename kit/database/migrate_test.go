@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -101,28 +102,8 @@ func TestOfTwoMigrationsOneGoesOn(t *testing.T) {
 func TestMigrateKeepsWhatGooseKeeps(t *testing.T) {
 	byGoose := func(address string, number int) (done int) {
 		t.Helper()
-		pool, err := sql.Open("mysql", "root@tcp("+strings.Replace(strings.TrimPrefix(address, "mysql://root@"), "/", ")/", 1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer pool.Close()
-		files, err := dbtest.UpTo(t, changes, number).(fstest.MapFS).Sub("mysql")
-		if err != nil {
-			t.Fatal(err)
-		}
-		store, err := goosedb.NewStore(goosedb.DialectMySQL, "changes_migrations")
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := goose.NewProvider("", pool, files, goose.WithStore(store), goose.WithLogger(goose.NopLogger()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		results, err := p.Up(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(results)
+		address = "root@tcp(" + strings.Replace(strings.TrimPrefix(address, "mysql://root@"), "/", ")/", 1)
+		return upByGoose(t, goosedb.DialectMySQL, address, dbtest.UpTo(t, changes, number), "changes")
 	}
 	address := dbtest.MariaDB(t)
 	db := dbtest.Open(t, address, things) // so that the package's own table is there
@@ -147,6 +128,51 @@ func TestMigrateKeepsWhatGooseKeeps(t *testing.T) {
 			t.Errorf("goose made %d versions after Migrate, want none", n)
 		}
 	}
+}
+
+// The same on SQLite, whose tables goose alone made in older releases.
+func TestMigrateKeepsWhatGooseKeepsOnSQLite(t *testing.T) {
+	for _, first := range []string{"goose", "Migrate"} {
+		address := dbtest.SQLite(t)
+		if first == "goose" {
+			upByGoose(t, goosedb.DialectSQLite3, strings.TrimPrefix(address, "sqlite:"), thingTables, "things")
+		}
+		insert(t, dbtest.Open(t, address, things), thing{ID: "a"})
+		if n := upByGoose(t, goosedb.DialectSQLite3, strings.TrimPrefix(address, "sqlite:"), thingTables, "things"); n != 0 {
+			t.Errorf("%s first: goose made %d versions after Migrate, want none", first, n)
+		}
+	}
+}
+
+// upByGoose has goose make what is missing, and tells how many versions that were.
+func upByGoose(t *testing.T, dialect goosedb.Dialect, address string, set fs.FS, name string) (done int) {
+	t.Helper()
+	driver := string(dialect)
+	if dialect == goosedb.DialectSQLite3 {
+		driver = "sqlite"
+	}
+	pool, err := sql.Open(driver, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	files, err := fs.Sub(set, driver)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := goosedb.NewStore(dialect, name+"_migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := goose.NewProvider("", pool, files, goose.WithStore(store), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := p.Up(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(results)
 }
 
 func exec(t *testing.T, db *database.DB, statement string) {

@@ -55,6 +55,13 @@ func migrateServer(ctx context.Context, c *sql.Conn, files fs.FS, name string) e
 	if err != nil {
 		return err
 	}
+	exists, err := store.(goosedb.StoreExtender).TableExists(ctx, c)
+	if err == nil && !exists {
+		err = store.CreateVersionTable(ctx, c)
+	}
+	if err != nil {
+		return err
+	}
 	have, err := versions(ctx, c, store)
 	if err != nil {
 		return err
@@ -79,15 +86,8 @@ func migrateServer(ctx context.Context, c *sql.Conn, files fs.FS, name string) e
 }
 
 // versions are those that a set of tables has. The table of them is goose's own.
-func versions(ctx context.Context, c *sql.Conn, store goosedb.Store) (map[int64]bool, error) {
-	exists, err := store.(goosedb.StoreExtender).TableExists(ctx, c)
-	if err == nil && !exists {
-		err = store.CreateVersionTable(ctx, c)
-	}
-	if err != nil {
-		return nil, err
-	}
-	list, err := store.ListMigrations(ctx, c)
+func versions(ctx context.Context, q goosedb.DBTxConn, store goosedb.Store) (map[int64]bool, error) {
+	list, err := store.ListMigrations(ctx, q)
 	have := map[int64]bool{}
 	for _, v := range list {
 		have[v.Version] = true
