@@ -74,19 +74,21 @@ func Open(ctx context.Context, c *conf.Config, modules []string, log *slog.Logge
 
 // prepare is a market without modules.
 func prepare(c *conf.Config, modules []string, log *slog.Logger) (*Market, error) {
-	secrets, err := loadSecrets(c.Secrets())
-	if err != nil {
-		return nil, err
-	}
+	m := newMarket(c, modules, log)
+	var err error
+	m.secrets, err = loadSecrets(c.Secrets())
+	return m, err
+}
+
+func newMarket(c *conf.Config, modules []string, log *slog.Logger) *Market {
 	return &Market{
 		mux:     http.NewServeMux(),
-		secrets: secrets,
 		conf:    c,
 		now:     time.Now,
 		log:     log,
 		metrics: ops.NewMetrics(),
 		here:    modules,
-	}, nil
+	}
 }
 
 func (m *Market) build(ctx context.Context) error {

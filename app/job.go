@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -107,15 +106,12 @@ func RetryJobs(ctx context.Context, c *conf.Config) (int64, error) {
 
 // eachQueue shows the jobs of each module to fn.
 func eachQueue(ctx context.Context, c *conf.Config, fn func(module string, q *job.Queue) error) (err error) {
-	m, err := prepare(c, nil, slog.New(slog.DiscardHandler))
+	m, err := existing(c, conf.Modules...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	for _, module := range conf.Modules {
-		if err := m.exists(module); err != nil {
-			return err
-		}
 		db, err := m.open(ctx, module, job.Migrate)
 		if err != nil {
 			return fmt.Errorf("%s: %w", module, err)

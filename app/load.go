@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"time"
 
 	"jishi/app/load"
@@ -30,7 +29,10 @@ func Load(ctx context.Context, c *conf.Config, o load.Options, verify bool, out,
 	if len(o.Targets) == 0 {
 		o.Targets = []string{c.Module("shop").URL}
 	}
-	m, err := prepare(c, nil, slog.New(slog.DiscardHandler))
+	m, err := existing(c, "auth")
+	if err == nil {
+		err = m.readSecrets()
+	}
 	if err != nil {
 		return err
 	}

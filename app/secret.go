@@ -19,17 +19,23 @@ import (
 // secretBytes is the least that a secret must have.
 const secretBytes = 32
 
-// loadSecrets reads the market's secrets: a base64 line each, newest first. A file that
-// doesn't exist is made, with one new secret that only this user can read. Of
-// processes that start together on one directory, one makes it and all read it.
+// loadSecrets reads the market's secrets. A file that doesn't exist is made, with one new
+// secret that only this user can read. Of processes that start together on one directory,
+// one makes it and all read it.
 func loadSecrets(path string) (web.Secrets, error) {
-	b, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeSecret(path); err != nil {
-			return nil, fmt.Errorf("make the secret file %s: %w", path, err)
-		}
-		b, err = os.ReadFile(path)
+	secrets, err := readSecrets(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secrets, err
 	}
+	if err := makeSecret(path); err != nil {
+		return nil, fmt.Errorf("make the secret file %s: %w", path, err)
+	}
+	return readSecrets(path)
+}
+
+// readSecrets reads them: a base64 line each, newest first.
+func readSecrets(path string) (web.Secrets, error) {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the secret file: %w", err)
 	}

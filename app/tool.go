@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"jishi/conf"
@@ -22,10 +25,37 @@ func Migrate(ctx context.Context, c *conf.Config, modules []string, log *slog.Lo
 	return m.Close()
 }
 
+// existing is a market that was opened before, without modules, for a command about the databases
+// of some. Such a command makes none: there is nothing to look at in an empty one.
+func existing(c *conf.Config, modules ...string) (*Market, error) {
+	for _, module := range modules {
+		path, file := strings.CutPrefix(c.Module(module).Database, "sqlite:")
+		if !file {
+			continue
+		}
+		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
+			return nil, fmt.Errorf("%s: there is no database: %w", module, err)
+		}
+	}
+	return newMarket(c, nil, slog.New(slog.DiscardHandler)), nil
+}
+
+// readSecrets takes the secrets of an existing market. New ones would open nothing of it.
+func (m *Market) readSecrets() (err error) {
+	m.secrets, err = readSecrets(m.conf.Secrets())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("secret-file %s: want the secret file of the market: %w", m.conf.Secrets(), err)
+	}
+	return err
+}
+
 // Token is a bearer token of a user, for the audiences, that lives for life. It needs
 // auth's database.
 func Token(ctx context.Context, c *conf.Config, user string, audiences []string, life time.Duration) (string, error) {
-	m, err := prepare(c, nil, slog.New(slog.DiscardHandler))
+	m, err := existing(c, "auth")
+	if err == nil {
+		err = m.readSecrets()
+	}
 	if err != nil {
 		return "", err
 	}
@@ -55,13 +85,18 @@ func Verify(ctx context.Context, c *conf.Config, scope Scope, out io.Writer) err
 	if err != nil {
 		return err
 	}
-	m, err := prepare(c, nil, slog.New(slog.DiscardHandler))
+	chain := scope.Chain || len(heads) > 0
+	counted := slices.DeleteFunc(slices.Clone(scope.Modules), func(module string) bool { return module == "auth" })
+	m, err := existing(c, counted...)
+	if err == nil && chain {
+		err = m.readSecrets()
+	}
 	if err != nil {
 		return err
 	}
 	v := &verification{market: m, out: out}
-	err = v.run(ctx, scope.Modules)
-	if err == nil && (scope.Chain || len(heads) > 0) {
+	err = v.run(ctx, counted)
+	if err == nil && chain {
 		err = v.chains(ctx, heads)
 	}
 	if err := errors.Join(err, m.Close()); err != nil {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"jishi/auth/authclient"
@@ -49,14 +47,6 @@ func (v *verification) run(ctx context.Context, modules []string) error {
 	var p *pay.Service
 	var s *shop.Service
 	var err error
-	for _, module := range modules {
-		if module == "auth" { // counts nothing
-			continue
-		}
-		if err := v.market.exists(module); err != nil {
-			return err
-		}
-	}
 	if slices.Contains(modules, "pay") {
 		if p, err = v.pay(ctx); err != nil {
 			return fmt.Errorf("pay: %w", err)
@@ -91,19 +81,6 @@ func (v *verification) chains(ctx context.Context, heads map[string]ledger.Head)
 		if err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// exists refuses a database file that doesn't exist: opening would make it, and in an empty
-// one there is nothing to look at.
-func (m *Market) exists(module string) error {
-	path, file := strings.CutPrefix(m.conf.Module(module).Database, "sqlite:")
-	if !file {
-		return nil
-	}
-	if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
-		return fmt.Errorf("%s: there is no database: %w", module, err)
 	}
 	return nil
 }
