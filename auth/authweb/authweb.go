@@ -112,9 +112,6 @@ func refuse(w http.ResponseWriter, r *http.Request, err error, form func(texts m
 			texts[f.Field] = locale.Fault(r.Context(), f)
 		}
 	}
-	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "2")
-	}
 	ops.Failed(r.Context(), err)
 	return web.Render(w, r, status, form(texts))
 }

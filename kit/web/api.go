@@ -182,6 +182,9 @@ func (p problem) GetStatus() int            { return p.f.Kind.Status() }
 func (p problem) ContentType(string) string { return fault.ContentType }
 func (p problem) GetHeaders() http.Header   { return refusalHeaders(p.f) }
 
+// soon is when to try again where a refusal doesn't say, in seconds.
+const soon = "2"
+
 // refusalHeaders are those that belong to a refusal wherever it is answered.
 func refusalHeaders(f *fault.Error) http.Header {
 	h := http.Header{}
@@ -189,7 +192,7 @@ func refusalHeaders(f *fault.Error) http.Header {
 	case fault.Unauthenticated:
 		h.Set("WWW-Authenticate", "Bearer")
 	case fault.Busy, fault.Limited:
-		h.Set("Retry-After", "2")
+		h.Set("Retry-After", soon)
 	}
 	if after, ok := f.Extra[fault.RetryAfter].(int); ok {
 		h.Set("Retry-After", strconv.Itoa(after))

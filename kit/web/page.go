@@ -68,6 +68,9 @@ func Render(w http.ResponseWriter, r *http.Request, status int, c templ.Componen
 		w.Header().Set("Cache-Control", "no-store") // a page shows who is logged in
 	}
 	w.Header().Add("Vary", "HX-Request-Type")
+	if (status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests) && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", soon) // a form that is shown again comes without its refusal
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(b.Bytes()) // a reader that left
 	return nil

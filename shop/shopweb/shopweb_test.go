@@ -402,6 +402,9 @@ func TestFormsOutliveAFullDisk(t *testing.T) {
 		if token(refused) != token(sent) {
 			t.Errorf("%s came back as another form", id)
 		}
+		if refused.header.Get("Retry-After") == "" {
+			t.Errorf("%s came back without a time to send it again", id)
+		}
 	}
 	sell, long := ann.get("/sell"), strings.Repeat("描述", 4000)
 	full(true)
