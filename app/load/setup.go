@@ -98,7 +98,7 @@ func offer(ctx context.Context, shop *shopclient.Client, o Options) (ids []strin
 			case !there:
 				p, err = shop.AddProduct(ctx, shopclient.NewProduct{Title: title, Price: money.Input{Amount: price}, Stock: o.Stock}, "")
 			case p.Stock != o.Stock:
-				p, err = shop.ChangeProduct(ctx, p.ID, 0, shopclient.ProductChange{Stock: &o.Stock})
+				p, err = shop.ChangeProduct(ctx, p.ID, 0, shopclient.ProductChange{Stock: &o.Stock}, "")
 			}
 			if err != nil {
 				return fmt.Errorf("offer %s: %w", title, err)

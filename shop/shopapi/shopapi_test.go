@@ -121,15 +121,20 @@ func TestClient(t *testing.T) {
 		}
 
 		title := "Pot"
-		if _, err := ann.ChangeProduct(ctx, p.ID, 7, shopclient.ProductChange{Title: &title}); !errors.Is(err, shopclient.ErrStale) {
+		if _, err := ann.ChangeProduct(ctx, p.ID, 7, shopclient.ProductChange{Title: &title}, ""); !errors.Is(err, shopclient.ErrStale) {
 			t.Errorf("an old version: %v", err)
 		}
-		if _, err := bob.ChangeProduct(ctx, p.ID, 1, shopclient.ProductChange{Title: &title}); !errors.Is(err, shopclient.ErrNotSeller) {
+		if _, err := bob.ChangeProduct(ctx, p.ID, 1, shopclient.ProductChange{Title: &title}, ""); !errors.Is(err, shopclient.ErrNotSeller) {
 			t.Errorf("somebody else's: %v", err)
 		}
-		p, err = ann.ChangeProduct(ctx, p.ID, 1, shopclient.ProductChange{Title: &title, Price: money.InputOf(money.Amount{Minor: 1300, Currency: money.CNY})})
-		if err != nil || p.Title != "Pot" || p.Price.Minor != 1300 || p.Version != 2 {
-			t.Fatalf("got %+v, %v", p, err)
+		for range 2 {
+			p, err = ann.ChangeProduct(ctx, p.ID, 1, shopclient.ProductChange{Title: &title, Price: money.InputOf(money.Amount{Minor: 1300, Currency: money.CNY})}, "c1")
+			if err != nil || p.Title != "Pot" || p.Price.Minor != 1300 || p.Version != 2 {
+				t.Fatalf("got %+v, %v", p, err)
+			}
+		}
+		if _, err := ann.ChangeProduct(ctx, p.ID, 1, shopclient.ProductChange{Title: &title}, "c1"); !errors.Is(err, database.ErrMismatch) {
+			t.Errorf("the key for another change: %v", err)
 		}
 		list, err := nobody.Products(ctx, "po", "usr_ann", shopclient.Page{Limit: 1})
 		if err != nil || len(list.Items) != 1 || list.Next != "" {

@@ -247,13 +247,14 @@ func (c *Client) AddProduct(ctx context.Context, in NewProduct, key string) (Pro
 	return rest.Call[Product](ctx, c.http, http.MethodPost, c.base+"/products", key, in)
 }
 
-// ChangeProduct changes a product that is still at that version, or at any with 0.
-func (c *Client) ChangeProduct(ctx context.Context, id string, version int64, in ProductChange) (Product, error) {
+// ChangeProduct changes a product that is still at that version, or at any with 0. The same key and
+// change again change nothing.
+func (c *Client) ChangeProduct(ctx context.Context, id string, version int64, in ProductChange, key string) (Product, error) {
 	hc := *c.http
 	if version > 0 {
 		hc.Transport = ifMatch{hc.Transport, strconv.Quote(strconv.FormatInt(version, 10))}
 	}
-	return rest.Call[Product](ctx, &hc, http.MethodPatch, c.product(id), "", in)
+	return rest.Call[Product](ctx, &hc, http.MethodPatch, c.product(id), key, in)
 }
 
 // TakeDown ends the sale of a product.

@@ -269,8 +269,8 @@ func (f furniture) fillThatChanges(t *testing.T, b, s *harness.Person) {
 		}
 	}
 	left := int64(2)
-	_, err := s.Shop.ChangeProduct(t.Context(), dear.ID, 0, shopclient.ProductChange{Price: &money.Input{Amount: "108"}})
-	_, errLeft := s.Shop.ChangeProduct(t.Context(), short.ID, 0, shopclient.ProductChange{Stock: &left})
+	_, err := s.Shop.ChangeProduct(t.Context(), dear.ID, 0, shopclient.ProductChange{Price: &money.Input{Amount: "108"}}, "")
+	_, errLeft := s.Shop.ChangeProduct(t.Context(), short.ID, 0, shopclient.ProductChange{Stock: &left}, "")
 	if err := errors.Join(err, errLeft, s.Shop.TakeDown(t.Context(), gone.ID)); err != nil {
 		t.Fatal(err)
 	}

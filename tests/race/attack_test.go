@@ -78,7 +78,7 @@ func TestTheLastPieceIsSoldOnce(t *testing.T) {
 		}
 		last := int64(1)
 		for round := range a.rounds {
-			if _, err := a.seller.Shop.ChangeProduct(t.Context(), product.ID, 0, shopclient.ProductChange{Stock: &last}); err != nil {
+			if _, err := a.seller.Shop.ChangeProduct(t.Context(), product.ID, 0, shopclient.ProductChange{Stock: &last}, ""); err != nil {
 				t.Fatal(err)
 			}
 			errs := make([]error, buyers)
