@@ -79,7 +79,7 @@ const (
 	challengeLen = 43 // SHA-256 in base64url
 )
 
-// ErrRequest refuses an authorization request that a client of ours would not send.
+// errRequest refuses an authorization request that a client of ours would not send.
 var errRequest = errors.New("authorization request has a value that is too long")
 
 // Begin stores what a client asks for. Browser is the secret of the browser's cookie.

@@ -124,8 +124,8 @@ func (s *Service) insertWallet(ctx context.Context, tx bun.Tx, wallet WalletID, 
 
 // insertWalletBeside makes a wallet of a user who has others, or none.
 func (s *Service) insertWalletBeside(ctx context.Context, tx bun.Tx, others []WalletID, wallet WalletID, user authclient.UserID, in NewWallet) error {
-	// Two that are made at the same moment don't see each other: one too many does no
-	// harm, and of two first ones the unique default_of refuses one, which begins again.
+	// Two that are made at the same moment wait for each other (lockWallets), but for two first
+	// ones, which find no row to lock: the unique default_of refuses one, which begins again.
 	if len(others) >= maxWallets {
 		return payclient.ErrTooMany
 	}

@@ -215,14 +215,3 @@ func (g *Guard) referer(r *http.Request) string {
 	}
 	return web.LocalPath(u.RequestURI(), g.c.Home)
 }
-
-// Bearer lets only users and services call.
-func (g *Guard) Bearer(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id := From(r.Context()); id.User == "" && !id.Service {
-			web.WriteProblem(w, r, ErrToken)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}

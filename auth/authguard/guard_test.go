@@ -21,6 +21,7 @@ import (
 	"jishi/auth/authtest"
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
+	"jishi/kit/fault"
 	"jishi/kit/session"
 	"jishi/kit/web"
 )
@@ -39,6 +40,17 @@ func hello(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "hello %s (%s) by %s", id.User, id.Name, id.Client)
 }
 
+// program lets only those in who have brought a token, as the doors for programs do.
+func program(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if id := authguard.From(r.Context()); id.User == "" && !id.Service {
+			web.WriteProblem(w, r, fault.ErrUnauthenticated)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 func setUp(t *testing.T, base string, way func(*authtest.Market) *http.Client) *market {
 	t.Helper()
 	open := func() *database.DB { return dbtest.Open(t, dbtest.SQLite(t), auth.Migrate) }
@@ -49,8 +61,8 @@ func setUp(t *testing.T, base string, way func(*authtest.Market) *http.Client) *
 	m.Mux.Handle("GET /{$}", m.shop.Load(page))
 	m.Mux.Handle("/home", m.shop.Load(m.shop.Login(page)))
 	m.Mux.Handle("/pay/{$}", m.pay.Load(m.pay.Login(page)))
-	m.Mux.Handle("/api/me", m.shop.Load(m.shop.Bearer(page)))
-	m.Mux.Handle("/pay/api/me", m.pay.Load(m.pay.Bearer(page)))
+	m.Mux.Handle("/api/me", m.shop.Load(program(page)))
+	m.Mux.Handle("/pay/api/me", m.pay.Load(program(page)))
 	token := func(w http.ResponseWriter, r *http.Request) {
 		token, err := m.shop.Token(r.Context())
 		if err != nil {
@@ -60,7 +72,7 @@ func setUp(t *testing.T, base string, way func(*authtest.Market) *http.Client) *
 		fmt.Fprint(w, token)
 	}
 	m.Mux.Handle("/token", m.shop.Load(http.HandlerFunc(token)))
-	m.Mux.Handle("/api/token", m.shop.Load(m.shop.Bearer(http.HandlerFunc(token))))
+	m.Mux.Handle("/api/token", m.shop.Load(program(http.HandlerFunc(token))))
 	return m
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	sendFor   = 15 * time.Second // connecting, sending and the answer's head
+	sendFor   = 15 * time.Second // connecting, sending and the answer, as far as it is read
 	readMost  = 64 << 10         // of an answer, so that its connection can be used again
 	idleConns = 16
 	idleFor   = time.Minute
