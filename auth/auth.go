@@ -30,7 +30,8 @@ func Migrate(ctx context.Context, db *database.DB) error {
 	return db.Migrate(ctx, migrations, "auth")
 }
 
-// Sealer encrypts what must not be readable in a copy of the database; *web.Sealer is one.
+// Sealer encrypts what must not be readable in a copy of the database, or made by a browser;
+// *web.Sealer is one.
 type Sealer interface {
 	Seal(purpose string, plain []byte) string
 	Open(purpose, sealed string) ([]byte, error)
@@ -41,7 +42,7 @@ type Sealer interface {
 // DefaultLimits). A number of 0 is no limit.
 type Limits struct {
 	Window             time.Duration
-	FailuresPerUser    int // wrong passwords for one identifier
+	FailuresPerUser    int // wrong passwords for one identifier, and in each browser that has a device cookie of it
 	FailuresPerAddress int // wrong passwords from one network address
 	NewUsersPerAddress int
 	FlowsPerAddress    int // logins that are begun, at a client of ours
@@ -57,7 +58,7 @@ type Config struct {
 	DB       *database.DB
 	Sessions *session.Store // of auth's own pages; its rows are in DB
 	Jobs     *job.Queue
-	Sealer   Sealer // of the signing keys
+	Sealer   Sealer // of the signing keys and of device cookies
 	Issuer   string // public URL of the provider, "https://market.example/auth"
 	Clients  []Client
 	Region   string // whose phone numbers need no country code, "CN"
@@ -75,6 +76,7 @@ type Service struct {
 	db       *database.DB
 	sessions *session.Store
 	jobs     *job.Queue
+	sealer   Sealer
 	issuer   string
 	clients  map[string]Client
 	region   string
@@ -113,6 +115,7 @@ func New(c Config) *Service {
 		db:       c.DB,
 		sessions: c.Sessions,
 		jobs:     c.Jobs,
+		sealer:   c.Sealer,
 		issuer:   c.Issuer,
 		clients:  map[string]Client{},
 		region:   c.Region,

@@ -53,6 +53,11 @@ func register(t *testing.T, s *Service, identifier string) authclient.User {
 	return u
 }
 
+// check is a login in a browser of which nobody knows.
+func check(ctx context.Context, s *Service, typed, password, address string) (authclient.User, error) {
+	return s.Check(ctx, Credentials{Identifier: typed, Password: password, Address: address})
+}
+
 // client finds one of the service's.
 func client(t *testing.T, s *Service, id string) Client {
 	t.Helper()

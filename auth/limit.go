@@ -37,11 +37,12 @@ func newBudget(what, whose string, limit int) budget {
 	return budget{sum[:], limit}
 }
 
-func (s *Service) failures(who identifier, address string) []budget {
-	return []budget{
-		newBudget("login by identifier", string(who), s.limits.FailuresPerUser),
-		newBudget("login by address", network(address), s.limits.FailuresPerAddress),
+func (s *Service) failures(who identifier, in Credentials) []budget {
+	user := newBudget("login by identifier", string(who), s.limits.FailuresPerUser)
+	if device, known := s.device(who, in.DeviceCookie); known {
+		user = newBudget("login by device", device, s.limits.FailuresPerUser)
 	}
+	return []budget{user, newBudget("login by address", network(in.Address), s.limits.FailuresPerAddress)}
 }
 
 func (s *Service) newUsers(address string) budget {

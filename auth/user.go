@@ -149,24 +149,32 @@ func (s *Service) registered(ctx context.Context, in Registration, who identifie
 	return u.document(), true, nil
 }
 
+// Credentials are what somebody logs in with, and what the door knows of where it comes from.
+type Credentials struct {
+	Identifier, Password string
+
+	Address      string // network address, for the limits; it may have a port
+	DeviceCookie string // of the browser, for the limits; may be empty
+}
+
 // Check tells whose identifier and password these are. An identifier that nobody has,
 // or that can't be one, costs the same time and gets the same answer as a wrong
 // password. Refusals: ErrLogin, authclient.ErrLimited, authclient.ErrBusy.
-func (s *Service) Check(ctx context.Context, typed, password, address string) (authclient.User, error) {
-	who, err := parseIdentifier(typed, s.region)
+func (s *Service) Check(ctx context.Context, in Credentials) (authclient.User, error) {
+	who, err := parseIdentifier(in.Identifier, s.region)
 	if err != nil {
-		who = identifier(typed) // nobody has it; the limits count it all the same
+		who = identifier(in.Identifier) // nobody has it; the limits count it all the same
 	}
-	leave, err := s.crowd.enter(address)
+	leave, err := s.crowd.enter(in.Address)
 	if err != nil {
 		return authclient.User{}, err
 	}
 	defer leave()
-	failures := s.failures(who, address)
+	failures := s.failures(who, in)
 	if err := s.spend(ctx, failures...); err != nil {
 		return authclient.User{}, err
 	}
-	u, ok, stale, err := s.match(ctx, who, password)
+	u, ok, stale, err := s.match(ctx, who, in.Password)
 	if err == nil && !ok {
 		return authclient.User{}, ErrLogin
 	}
@@ -175,7 +183,7 @@ func (s *Service) Check(ctx context.Context, typed, password, address string) (a
 		return authclient.User{}, err
 	}
 	if stale {
-		if err := s.rehash(ctx, u, password); err != nil {
+		if err := s.rehash(ctx, u, in.Password); err != nil {
 			return authclient.User{}, err
 		}
 	}

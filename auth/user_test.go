@@ -23,7 +23,7 @@ func TestRegisterAndLogIn(t *testing.T) {
 			t.Errorf("got %+v", u)
 		}
 		for _, typed := range []string{alice, "+86 138 0013 8000", "138-0013-8000"} {
-			got, err := s.Check(t.Context(), typed, password, "192.0.2.1")
+			got, err := check(t.Context(), s, typed, password, "192.0.2.1")
 			if err != nil || got != u {
 				t.Errorf("%s: got %+v, %v, want %+v", typed, got, err, u)
 			}
@@ -35,9 +35,9 @@ func TestRegisterAndLogIn(t *testing.T) {
 func TestUnknownUserIsLikeWrongPassword(t *testing.T) {
 	each(t, func(t *testing.T, s *Service) {
 		register(t, s, alice)
-		_, wrong := s.Check(t.Context(), alice, "wrong password", "192.0.2.1")
+		_, wrong := check(t.Context(), s, alice, "wrong password", "192.0.2.1")
 		for _, nobody := range []string{"13900139000", "nobody@example.com", "not an identifier", ""} {
-			_, err := s.Check(t.Context(), nobody, password, "192.0.2.1")
+			_, err := check(t.Context(), s, nobody, password, "192.0.2.1")
 			if !errors.Is(err, ErrLogin) || err.Error() != wrong.Error() {
 				t.Errorf("%q: got %v, want %v", nobody, err, wrong)
 			}
@@ -55,7 +55,7 @@ func TestUnknownUsersCostAHash(t *testing.T) {
 			s.hasher.slots <- struct{}{}
 		}
 		for _, who := range []string{alice, "13900139000", "nobody@example.com", "not an identifier", ""} {
-			if _, err := s.Check(t.Context(), who, "wrong password", "192.0.2.1"); !errors.Is(err, authclient.ErrBusy) {
+			if _, err := check(t.Context(), s, who, "wrong password", "192.0.2.1"); !errors.Is(err, authclient.ErrBusy) {
 				t.Errorf("%q: got %v, want %v", who, err, authclient.ErrBusy)
 			}
 		}
@@ -139,7 +139,7 @@ func TestGuessingIsLimited(t *testing.T) {
 		register(t, s, "bob@example.com")
 		var wrong, limited int
 		for range 20 {
-			_, err := s.Check(t.Context(), alice, "a wrong guess", "192.0.2.1")
+			_, err := check(t.Context(), s, alice, "a wrong guess", "192.0.2.1")
 			switch {
 			case errors.Is(err, ErrLogin):
 				wrong++
@@ -153,16 +153,16 @@ func TestGuessingIsLimited(t *testing.T) {
 			t.Errorf("%d guesses and %d refusals, want 5 and 15", wrong, limited)
 		}
 		for range 12 { // successes count nothing
-			if _, err := s.Check(t.Context(), "bob@example.com", password, "192.0.2.2"); err != nil {
+			if _, err := check(t.Context(), s, "bob@example.com", password, "192.0.2.2"); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for i := range 5 { // with the 5 guesses the address has used its 10
-			if _, err := s.Check(t.Context(), fmt.Sprintf("u%d@example.com", i), "a wrong guess", "192.0.2.1"); !errors.Is(err, ErrLogin) {
+			if _, err := check(t.Context(), s, fmt.Sprintf("u%d@example.com", i), "a wrong guess", "192.0.2.1"); !errors.Is(err, ErrLogin) {
 				t.Fatalf("guess %d: %v", i, err)
 			}
 		}
-		if _, err := s.Check(t.Context(), "bob@example.com", password, "192.0.2.1"); !errors.Is(err, authclient.ErrLimited) {
+		if _, err := check(t.Context(), s, "bob@example.com", password, "192.0.2.1"); !errors.Is(err, authclient.ErrLimited) {
 			t.Errorf("got %v, want the address limited", err)
 		}
 	}, func(c *Config) {
@@ -199,7 +199,7 @@ func TestWhoLeavesHasGuessedNothing(t *testing.T) {
 			ctx, leave := context.WithCancel(t.Context())
 			db := s.db.NewSelect().DB()
 			db.AddQueryHook(leaver{leave, before})
-			_, err := s.Check(ctx, alice, password, "192.0.2.1")
+			_, err := check(ctx, s, alice, password, "192.0.2.1")
 			db.ResetQueryHooks()
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: got %v", when, err)
@@ -217,7 +217,7 @@ func TestWhoLeavesHasGuessedNothing(t *testing.T) {
 			ctx, leave := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				if _, err := s.Check(ctx, alice, c.password, "192.0.2.1"); !errors.Is(err, c.err) {
+				if _, err := check(ctx, s, alice, c.password, "192.0.2.1"); !errors.Is(err, c.err) {
 					t.Errorf("%s: got %v, want %v", when, err, c.err)
 				}
 			})
@@ -331,7 +331,7 @@ func TestRehash(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			if _, err := s.Check(t.Context(), alice, password, ""); err != nil {
+			if _, err := check(t.Context(), s, alice, password, ""); err != nil {
 				t.Fatal(err)
 			}
 		}

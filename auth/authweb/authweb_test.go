@@ -113,6 +113,40 @@ func TestErrorsStandBesideTheirFields(t *testing.T) {
 	has(t, b.Post("/auth/login", url.Values{"identifier": {alice}, "password": {authtest.Password}}), 400)
 }
 
+// Where somebody has logged in or registered before they get in while strangers guess, also after
+// they have logged out; in another browser, or one where somebody else was last, they don't.
+func TestAKnownBrowserIsNotKeptOut(t *testing.T) {
+	m := market(t, func(c *auth.Config) { c.Limits = auth.Limits{Window: time.Hour, FailuresPerUser: 2} })
+	m.Register(t, "bob@example.com")
+	known, registered, bobs, unknown := m.Open(t).Still(), m.Open(t).Still(), m.Open(t).Still(), m.Open(t).Still()
+	known.LogIn(known.Get("/auth/login"), alice)
+	known.Post("/auth/logout", known.Get("/auth/logout").Form("logout"))
+	if known.Cookie("jishi_auth") != "" {
+		t.Error("still logged in")
+	}
+	registered.Post("/auth/register", registered.Get("/auth/register").Form("register", "identifier", "carol@example.com", "password", authtest.Password, "password_repeat", authtest.Password))
+	bobs.LogIn(bobs.Get("/auth/login"), "bob@example.com")
+	for _, who := range []string{alice, "carol@example.com"} {
+		for range 2 {
+			form := unknown.Get("/auth/login").Form("login", "identifier", who, "password", "a wrong guess")
+			has(t, unknown.Post("/auth/login", form), 401)
+		}
+	}
+	for what, c := range map[string]struct {
+		browser *authtest.Browser
+		who     string
+		want    int
+	}{
+		"known": {known, alice, 303}, "registered": {registered, "carol@example.com", 303},
+		"somebody else's": {bobs, alice, 429}, "unknown": {unknown, alice, 429},
+	} {
+		form := unknown.Get("/auth/login").Form("login", "identifier", c.who, "password", authtest.Password)
+		if p := c.browser.Post("/auth/login", form); p.Status != c.want {
+			t.Errorf("%s: got %d, want %d", what, p.Status, c.want)
+		}
+	}
+}
+
 // A double click registers once, and both clicks end logged in.
 func TestDoubleClick(t *testing.T) {
 	m := market(t)

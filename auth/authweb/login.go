@@ -65,7 +65,10 @@ func (p *pages) logIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	u, err := p.auth.Check(r.Context(), form.Get("identifier"), form.Get("password"), r.RemoteAddr)
+	u, err := p.auth.Check(r.Context(), auth.Credentials{
+		Identifier: form.Get("identifier"), Password: form.Get("password"),
+		Address: r.RemoteAddr, DeviceCookie: p.browser.Device(r),
+	})
 	if err != nil {
 		return refuse(w, r, err, func(texts map[string]string) templ.Component {
 			return loginPage(viewOf(form, oidc.RegisterPath, texts))
@@ -116,7 +119,7 @@ func (p *pages) form(r *http.Request) (url.Values, error) {
 
 // enter begins the session of somebody who has just proved who they are, and goes on.
 func (p *pages) enter(w http.ResponseWriter, r *http.Request, u authclient.User, form url.Values) error {
-	if err := p.browser.Begin(w, r, authclient.UserID(u.ID)); err != nil {
+	if err := p.browser.Begin(w, r, u); err != nil {
 		return err
 	}
 	return web.SeeOther(w, r, p.next(r, form))

@@ -3,6 +3,7 @@ package oidc
 import (
 	"crypto/rand"
 	"net/http"
+	"time"
 
 	"jishi/auth"
 	"jishi/auth/authclient"
@@ -13,7 +14,11 @@ import (
 const (
 	sessionCookie = "jishi_auth"
 	flowCookie    = "jishi_auth_flow"
+	deviceCookie  = "jishi_auth_device"
 )
+
+// deviceLife is how long a browser stays known after a login.
+const deviceLife = 365 * 24 * time.Hour
 
 // secretLength is that of the secret that binds flows to a browser: 256 bits in base32.
 const secretLength = 52
@@ -35,14 +40,19 @@ func (b *Browser) Login(r *http.Request) (auth.Login, error) {
 
 // Begin begins a session. It is always a new one, so that an id that somebody planted
 // before is worth nothing, and the one before it ends.
-func (b *Browser) Begin(w http.ResponseWriter, r *http.Request, user authclient.UserID) error {
-	secret, err := b.auth.LogIn(r.Context(), user, r.UserAgent(), b.cookies.Get(r, sessionCookie))
+func (b *Browser) Begin(w http.ResponseWriter, r *http.Request, u authclient.User) error {
+	secret, err := b.auth.LogIn(r.Context(), authclient.UserID(u.ID), r.UserAgent(), b.cookies.Get(r, sessionCookie))
 	if err != nil {
 		return err
 	}
 	b.cookies.Set(w, sessionCookie, secret, 0)
+	b.cookies.Set(w, deviceCookie, b.auth.DeviceCookie(u), deviceLife)
 	return nil
 }
+
+// Device is the device cookie of the last login in this browser, or "". It outlives the
+// session.
+func (b *Browser) Device(r *http.Request) string { return b.cookies.Get(r, deviceCookie) }
 
 // Forget takes the session's cookie back.
 func (b *Browser) Forget(w http.ResponseWriter) { b.cookies.Clear(w, sessionCookie) }
