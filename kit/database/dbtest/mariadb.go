@@ -49,17 +49,10 @@ func installMariaDB(dir string) (*server, error) {
 	if os.Getuid() == 0 {
 		common = append(common, "--user=root") // it refuses to be root unless told
 	}
-	var out []byte
-	for range 2 { // on a machine with many servers the first try was seen to fail
-		out, err = exec.Command(program, append(common, "--auth-root-authentication-method=normal", "--skip-test-db")...).CombinedOutput()
-		if err == nil {
-			break
-		}
-		if rerr := os.RemoveAll(filepath.Join(dir, "data")); rerr != nil {
-			return nil, rerr
-		}
-	}
-	if err != nil {
+	// A server that starts removes all temporary tables in its folder for them, those of others
+	// too, which installing needs.
+	install := append(common, "--tmpdir="+dir, "--auth-root-authentication-method=normal", "--skip-test-db")
+	if out, err := exec.Command(program, install...).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("install MariaDB: %w\n%s", err, out)
 	}
 	s, err := newServer("MariaDB", dir) // now, since its port is free until somebody takes it
