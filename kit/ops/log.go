@@ -6,6 +6,7 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,7 +25,8 @@ const (
 
 // NewLog gives a logger that is readable on a terminal and JSON elsewhere. With a
 // directory the lines also go, as JSON, to jishi.log in it, rotated at 100 MB with
-// ten compressed generations kept. The closer flushes that file.
+// ten compressed generations kept. That file is one process's alone until the closer closes
+// it: who didn't rotate it would go on writing into one that is removed.
 func NewLog(stderr *os.File, dir string, level slog.Level) (*slog.Logger, io.Closer, error) {
 	var console slog.Handler = slog.NewJSONHandler(stderr, &slog.HandlerOptions{Level: level})
 	if Terminal(stderr) {
@@ -43,8 +45,20 @@ func NewLog(stderr *os.File, dir string, level slog.Level) (*slog.Logger, io.Clo
 	if _, err := file.Write(nil); err != nil {
 		return nil, nil, fmt.Errorf("log-dir %s: %w", dir, err)
 	}
-	return slog.New(slog.NewMultiHandler(console, slog.NewJSONHandler(file, &slog.HandlerOptions{Level: level}))), file, nil
+	lock, err := lockFile(file.Filename + ".lock")
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("log-dir %s: %w", dir, err), file.Close())
+	}
+	return slog.New(slog.NewMultiHandler(console, slog.NewJSONHandler(file, &slog.HandlerOptions{Level: level}))), lockedFile{file, lock}, nil
 }
+
+// lockedFile is a log with the lock that goes with it.
+type lockedFile struct {
+	*lumberjack.Logger
+	lock io.Closer
+}
+
+func (f lockedFile) Close() error { return errors.Join(f.Logger.Close(), f.lock.Close()) }
 
 // Terminal tells whether somebody reads along.
 func Terminal(f *os.File) bool {

@@ -109,8 +109,16 @@ func TestLinesGoToTheDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	log.Info("request", slog.String("order", "ord_7"))
+	if _, _, err := NewLog(devNull(t), dir, slog.LevelInfo); err == nil || !strings.Contains(err.Error(), "log-dir "+dir+": another process") {
+		t.Errorf("a second log in the directory: %v", err)
+	}
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if _, next, err := NewLog(devNull(t), dir, slog.LevelInfo); err != nil {
+		t.Errorf("after the first: %v", err)
+	} else if err := next.Close(); err != nil {
+		t.Error(err)
 	}
 	if got := readFile(t, dir, logFile); !strings.Contains(got, `"order":"ord_7"`) {
 		t.Errorf("the file has %q", got)
