@@ -33,15 +33,11 @@ type newParty struct {
 }
 
 func (a *api) createPayment(ctx context.Context, in *struct{ Body newPayment }) (*paymentReply, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
 	parties, err := a.parties(in.Body.Parties)
 	if err != nil {
 		return nil, err
 	}
-	made, err := a.pay.Charge(ctx, caller, pay.NewPayment{
+	made, err := a.pay.Charge(ctx, a.from(ctx), pay.NewPayment{
 		Order: in.Body.Order, Parties: parties, Wallet: pay.WalletID(in.Body.Wallet),
 		ExpiresAt: in.Body.ExpiresAt, Hold: in.Body.Hold,
 	})
@@ -64,11 +60,7 @@ func (a *api) parties(in []newParty) ([]pay.Party, error) {
 }
 
 func (a *api) payment(ctx context.Context, in *paymentPath) (*paymentReply, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.pay.Payment(ctx, caller, pay.PaymentID(in.ID))
+	p, err := a.pay.Payment(ctx, a.from(ctx), pay.PaymentID(in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -78,11 +70,7 @@ func (a *api) payment(ctx context.Context, in *paymentPath) (*paymentReply, erro
 func (a *api) paymentOf(ctx context.Context, in *struct {
 	Order string `query:"order" required:"true" maxLength:"64"`
 }) (*paymentReply, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.pay.PaymentOf(ctx, caller, in.Order)
+	p, err := a.pay.PaymentOf(ctx, a.from(ctx), in.Order)
 	if err != nil {
 		return nil, err
 	}
@@ -94,11 +82,7 @@ func (a *api) payments(ctx context.Context, in *struct {
 	UpTo  string `query:"up_to" maxLength:"64" doc:"only of orders up to this one"`
 	web.PageQuery
 }) (*struct{ Body payclient.Payments }, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := a.pay.Payments(ctx, caller, payclient.OrderRange{After: in.After, UpTo: in.UpTo}, database.Page{Cursor: in.Cursor, Limit: in.Limit})
+	all, next, err := a.pay.Payments(ctx, a.from(ctx), payclient.OrderRange{After: in.After, UpTo: in.UpTo}, database.Page{Cursor: in.Cursor, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -110,11 +94,7 @@ func (a *api) payments(ctx context.Context, in *struct {
 }
 
 func (a *api) close(ctx context.Context, in *paymentPath) (*paymentReply, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.pay.Close(ctx, caller, pay.PaymentID(in.ID))
+	p, err := a.pay.Close(ctx, a.from(ctx), pay.PaymentID(in.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -124,11 +104,7 @@ func (a *api) close(ctx context.Context, in *paymentPath) (*paymentReply, error)
 func (a *api) closeOrder(ctx context.Context, in *struct {
 	Order string `path:"order" maxLength:"64"`
 }) (*paymentReply, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := a.pay.CloseOrder(ctx, caller, in.Order)
+	p, err := a.pay.CloseOrder(ctx, a.from(ctx), in.Order)
 	if err != nil {
 		return nil, err
 	}

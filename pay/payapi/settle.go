@@ -25,17 +25,14 @@ func (a *api) capture(ctx context.Context, in *struct {
 	ID   string `path:"id" maxLength:"64"`
 	Body *newCapture
 }) (*paymentReply, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var parties []pay.Party
+	var err error
 	if in.Body != nil {
 		if parties, err = a.parties(in.Body.Parties); err != nil {
 			return nil, err
 		}
 	}
-	p, err := a.pay.Capture(ctx, caller, pay.PaymentID(in.ID), parties)
+	p, err := a.pay.Capture(ctx, a.from(ctx), pay.PaymentID(in.ID), parties)
 	if err != nil {
 		return nil, err
 	}
@@ -61,15 +58,11 @@ func (a *api) createRefund(ctx context.Context, in *struct {
 	Payment string `path:"id" maxLength:"64"`
 	Body    payclient.NewRefund
 }) (*refundReply, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
 	amount, err := a.some(in.Body.Amount)
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.pay.Refund(ctx, caller, pay.PaymentID(in.Payment), pay.NewRefund{
+	r, err := a.pay.Refund(ctx, a.from(ctx), pay.PaymentID(in.Payment), pay.NewRefund{
 		ID: in.Body.ID, Payee: in.Body.Payee, Amount: amount, Reason: in.Body.Reason,
 	})
 	if err != nil {
@@ -82,15 +75,11 @@ func (a *api) createRelease(ctx context.Context, in *struct {
 	Payment string `path:"id" maxLength:"64"`
 	Body    payclient.NewRelease
 }) (*releaseReply, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
 	amount, err := a.some(in.Body.Amount)
 	if err != nil {
 		return nil, err
 	}
-	r, err := a.pay.Release(ctx, caller, pay.PaymentID(in.Payment), pay.NewRelease{ID: in.Body.ID, Payee: in.Body.Payee, Amount: amount})
+	r, err := a.pay.Release(ctx, a.from(ctx), pay.PaymentID(in.Payment), pay.NewRelease{ID: in.Body.ID, Payee: in.Body.Payee, Amount: amount})
 	if err != nil {
 		return nil, err
 	}
@@ -104,11 +93,7 @@ type ofPayment struct {
 }
 
 func (a *api) refunds(ctx context.Context, in *ofPayment) (*struct{ Body payclient.Refunds }, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := a.pay.Refunds(ctx, caller, pay.PaymentID(in.Payment), database.Page{Cursor: in.Cursor, Limit: in.Limit})
+	all, next, err := a.pay.Refunds(ctx, a.from(ctx), pay.PaymentID(in.Payment), database.Page{Cursor: in.Cursor, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}
@@ -120,11 +105,7 @@ func (a *api) refunds(ctx context.Context, in *ofPayment) (*struct{ Body payclie
 }
 
 func (a *api) releases(ctx context.Context, in *ofPayment) (*struct{ Body payclient.Releases }, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := a.pay.Releases(ctx, caller, pay.PaymentID(in.Payment), database.Page{Cursor: in.Cursor, Limit: in.Limit})
+	all, next, err := a.pay.Releases(ctx, a.from(ctx), pay.PaymentID(in.Payment), database.Page{Cursor: in.Cursor, Limit: in.Limit})
 	if err != nil {
 		return nil, err
 	}

@@ -18,11 +18,7 @@ func (a *api) createWebhook(ctx context.Context, in *struct {
 	web.IdempotencyKey
 	Body payclient.NewWebhook
 }) (*webhookReply, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	w, err := a.pay.CreateWebhook(ctx, caller, in.Body.URL, in.Key)
+	w, err := a.pay.CreateWebhook(ctx, a.from(ctx), in.Body.URL, in.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -30,11 +26,7 @@ func (a *api) createWebhook(ctx context.Context, in *struct {
 }
 
 func (a *api) webhooks(ctx context.Context, _ *struct{}) (*struct{ Body payclient.Webhooks }, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, err := a.pay.Webhooks(ctx, caller)
+	all, err := a.pay.Webhooks(ctx, a.from(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -49,11 +41,7 @@ func (a *api) rotateWebhook(ctx context.Context, in *struct {
 	ID string `path:"id" maxLength:"64"`
 	web.IdempotencyKey
 }) (*webhookReply, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	w, err := a.pay.RotateWebhook(ctx, caller, pay.WebhookID(in.ID), in.Key)
+	w, err := a.pay.RotateWebhook(ctx, a.from(ctx), pay.WebhookID(in.ID), in.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +49,7 @@ func (a *api) rotateWebhook(ctx context.Context, in *struct {
 }
 
 func (a *api) deleteWebhook(ctx context.Context, in *webhookPath) (*struct{}, error) {
-	caller, err := a.caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.pay.DeleteWebhook(ctx, caller, pay.WebhookID(in.ID))
+	return nil, a.pay.DeleteWebhook(ctx, a.from(ctx), pay.WebhookID(in.ID))
 }
 
 func webhookOf(w pay.Webhook) payclient.Webhook {

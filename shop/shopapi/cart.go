@@ -23,11 +23,7 @@ type newCartItem struct {
 }
 
 func (a *api) cart(ctx context.Context, _ *struct{}) (*cartReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, err := a.shop.Cart(ctx, me.ID)
+	c, err := a.shop.Cart(ctx, a.user(ctx).ID)
 	if err != nil {
 		return nil, err
 	}
@@ -47,15 +43,11 @@ func (a *api) cart(ctx context.Context, _ *struct{}) (*cartReply, error) {
 }
 
 func (a *api) addCartItem(ctx context.Context, in *newCartItem) (*cartReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
 	seen, err := a.seen(in.Body.Price)
 	if err != nil {
 		return nil, fault.Of(err).On("price")
 	}
-	if err := a.shop.AddToCart(ctx, me.ID, shop.ProductID(in.Body.Product), in.Body.Quantity, seen, in.Key); err != nil {
+	if err := a.shop.AddToCart(ctx, a.user(ctx).ID, shop.ProductID(in.Body.Product), in.Body.Quantity, seen, in.Key); err != nil {
 		return nil, err
 	}
 	cart, err := a.cart(ctx, nil)
@@ -63,15 +55,11 @@ func (a *api) addCartItem(ctx context.Context, in *newCartItem) (*cartReply, err
 }
 
 func (a *api) setCartItem(ctx context.Context, in *cartChange) (*cartReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
 	seen, err := a.seen(in.Body.Price)
 	if err != nil {
 		return nil, fault.Of(err).On("price")
 	}
-	if err := a.shop.SetCartQuantity(ctx, me.ID, shop.ProductID(in.ID), in.Body.Quantity, seen); err != nil {
+	if err := a.shop.SetCartQuantity(ctx, a.user(ctx).ID, shop.ProductID(in.ID), in.Body.Quantity, seen); err != nil {
 		return nil, err
 	}
 	cart, err := a.cart(ctx, nil)
@@ -79,9 +67,5 @@ func (a *api) setCartItem(ctx context.Context, in *cartChange) (*cartReply, erro
 }
 
 func (a *api) removeCartItem(ctx context.Context, in *productID) (*struct{}, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.shop.RemoveFromCart(ctx, me.ID, shop.ProductID(in.ID))
+	return nil, a.shop.RemoveFromCart(ctx, a.user(ctx).ID, shop.ProductID(in.ID))
 }

@@ -12,11 +12,7 @@ func (a *api) findings(ctx context.Context, in *struct {
 	State string `query:"state" enum:"open,mended" doc:"only those in this state"`
 	web.PageQuery
 }) (*struct{ Body shopclient.Findings }, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := a.shop.Findings(ctx, me.ID, shop.FindingState(in.State), pageOf(in.PageQuery))
+	all, next, err := a.shop.Findings(ctx, a.user(ctx).ID, shop.FindingState(in.State), pageOf(in.PageQuery))
 	if err != nil {
 		return nil, err
 	}

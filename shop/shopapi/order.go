@@ -86,19 +86,15 @@ func (a *api) standing(ctx context.Context, o shop.Order, err error) (*orderRepl
 }
 
 func (a *api) placeOrder(ctx context.Context, in *newOrder) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
 	n := shop.NewOrder{Cart: in.Body.Cart, Wallet: in.Body.Wallet}
 	for _, i := range in.Body.Items {
-		item := shop.Item{Product: shop.ProductID(i.Product), Quantity: i.Quantity}
-		if item.Seen, err = a.seen(i.Price); err != nil {
+		seen, err := a.seen(i.Price)
+		if err != nil {
 			return nil, fault.Of(err).On("items.price")
 		}
-		n.Items = append(n.Items, item)
+		n.Items = append(n.Items, shop.Item{Product: shop.ProductID(i.Product), Quantity: i.Quantity, Seen: seen})
 	}
-	o, err := a.shop.PlaceOrder(ctx, me, n, in.Key)
+	o, err := a.shop.PlaceOrder(ctx, a.user(ctx), n, in.Key)
 	return a.standing(ctx, o, err)
 }
 
@@ -112,12 +108,10 @@ func (a *api) seen(p *money.Input) (*money.Amount, error) {
 }
 
 func (a *api) orders(ctx context.Context, in *orderQuery) (*ordersReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
+	me := a.user(ctx)
 	var all []shop.Detail
 	var next string
+	var err error
 	if in.Role == "seller" {
 		all, next, err = a.shop.Sales(ctx, me.ID, shop.ShipmentState(in.Shipment), pageOf(in.PageQuery))
 	} else {
@@ -134,32 +128,20 @@ func (a *api) orders(ctx context.Context, in *orderQuery) (*ordersReply, error) 
 }
 
 func (a *api) order(ctx context.Context, in *orderID) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.detailed(a.shop.See(ctx, me.ID, shop.OrderID(in.ID)))
+	return a.detailed(a.shop.See(ctx, a.user(ctx).ID, shop.OrderID(in.ID)))
 }
 
 func (a *api) pay(ctx context.Context, in *payOrder) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
 	wallet := ""
 	if in.Body != nil {
 		wallet = in.Body.Wallet
 	}
-	o, err := a.shop.Pay(ctx, me.ID, shop.OrderID(in.ID), wallet)
+	o, err := a.shop.Pay(ctx, a.user(ctx).ID, shop.OrderID(in.ID), wallet)
 	return a.standing(ctx, o, err)
 }
 
 func (a *api) cancel(ctx context.Context, in *orderID) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	o, err := a.shop.Cancel(ctx, me.ID, shop.OrderID(in.ID))
+	o, err := a.shop.Cancel(ctx, a.user(ctx).ID, shop.OrderID(in.ID))
 	if err != nil {
 		return nil, err
 	}

@@ -83,11 +83,7 @@ func (a *api) list(ctx context.Context, q shop.ProductQuery, page web.PageQuery)
 }
 
 func (a *api) ownProducts(ctx context.Context, in *web.PageQuery) (*productsReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.list(ctx, shop.ProductQuery{Seller: me.ID, TakenDown: true}, *in)
+	return a.list(ctx, shop.ProductQuery{Seller: a.user(ctx).ID, TakenDown: true}, *in)
 }
 
 func (a *api) product(ctx context.Context, in *productID) (*productReply, error) {
@@ -99,15 +95,11 @@ func (a *api) product(ctx context.Context, in *productID) (*productReply, error)
 }
 
 func (a *api) addProduct(ctx context.Context, in *newProduct) (*productReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
 	price, err := a.decimal(in.Body.Price)
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.shop.AddProduct(ctx, me, shop.NewProduct{
+	p, err := a.shop.AddProduct(ctx, a.user(ctx), shop.NewProduct{
 		Title:       in.Body.Title,
 		Description: in.Body.Description,
 		Image:       a.imageName(in.Body.Image),
@@ -121,10 +113,6 @@ func (a *api) addProduct(ctx context.Context, in *newProduct) (*productReply, er
 }
 
 func (a *api) changeProduct(ctx context.Context, in *productChange) (*productReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
 	c := shop.ProductChange{
 		Version:     versionOf(in.IfMatch),
 		Title:       in.Body.Title,
@@ -143,7 +131,7 @@ func (a *api) changeProduct(ctx context.Context, in *productChange) (*productRep
 		}
 		c.Price = &price
 	}
-	p, err := a.shop.ChangeProduct(ctx, me.ID, shop.ProductID(in.ID), c, in.Key)
+	p, err := a.shop.ChangeProduct(ctx, a.user(ctx).ID, shop.ProductID(in.ID), c, in.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -151,22 +139,14 @@ func (a *api) changeProduct(ctx context.Context, in *productChange) (*productRep
 }
 
 func (a *api) takeDown(ctx context.Context, in *productID) (*struct{}, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.shop.TakeDown(ctx, me.ID, shop.ProductID(in.ID))
+	return nil, a.shop.TakeDown(ctx, a.user(ctx).ID, shop.ProductID(in.ID))
 }
 
 func (a *api) addPicture(ctx context.Context, in *newPicture) (*pictureReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
 	if len(in.RawBody) > picture.MaxBytes {
 		return nil, picture.ErrTooLarge
 	}
-	name, err := a.shop.AddPicture(ctx, me.ID, bytes.NewReader(in.RawBody))
+	name, err := a.shop.AddPicture(ctx, a.user(ctx).ID, bytes.NewReader(in.RawBody))
 	if err != nil {
 		return nil, err
 	}

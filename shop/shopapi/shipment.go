@@ -116,39 +116,23 @@ func (a *api) detailed(d shop.Detail, err error) (*orderReply, error) {
 }
 
 func (a *api) ship(ctx context.Context, in *shipping) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.detailed(a.shop.Ship(ctx, me.ID, shop.ShipmentID(in.ID), in.Body.Carrier, in.Body.Tracking))
+	return a.detailed(a.shop.Ship(ctx, a.user(ctx).ID, shop.ShipmentID(in.ID), in.Body.Carrier, in.Body.Tracking))
 }
 
 func (a *api) receive(ctx context.Context, in *partID) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.detailed(a.shop.Receive(ctx, me.ID, shop.ShipmentID(in.ID)))
+	return a.detailed(a.shop.Receive(ctx, a.user(ctx).ID, shop.ShipmentID(in.ID)))
 }
 
 func (a *api) giveBack(ctx context.Context, in *giveBack) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.detailed(a.shop.GiveBack(ctx, me.ID, shop.ShipmentID(in.ID), in.Body.Reason))
+	return a.detailed(a.shop.GiveBack(ctx, a.user(ctx).ID, shop.ShipmentID(in.ID), in.Body.Reason))
 }
 
 func (a *api) askRefund(ctx context.Context, in *newRefund) (*refundReply, error) {
-	me, err := a.me(ctx)
+	amount, err := a.seen(in.Body.Amount)
 	if err != nil {
-		return nil, err
-	}
-	n := shop.NewRefund{Reason: in.Body.Reason}
-	if n.Amount, err = a.seen(in.Body.Amount); err != nil {
 		return nil, fault.Of(err).On("amount")
 	}
-	r, err := a.shop.AskRefund(ctx, me.ID, shop.ShipmentID(in.ID), n, in.Key)
+	r, err := a.shop.AskRefund(ctx, a.user(ctx).ID, shop.ShipmentID(in.ID), shop.NewRefund{Amount: amount, Reason: in.Body.Reason}, in.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -156,51 +140,27 @@ func (a *api) askRefund(ctx context.Context, in *newRefund) (*refundReply, error
 }
 
 func (a *api) grant(ctx context.Context, in *partID) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.detailed(a.shop.Grant(ctx, me.ID, shop.RefundID(in.ID)))
+	return a.detailed(a.shop.Grant(ctx, a.user(ctx).ID, shop.RefundID(in.ID)))
 }
 
 func (a *api) refuse(ctx context.Context, in *refusal) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.detailed(a.shop.Refuse(ctx, me.ID, shop.RefundID(in.ID), in.Body.Answer))
+	return a.detailed(a.shop.Refuse(ctx, a.user(ctx).ID, shop.RefundID(in.ID), in.Body.Answer))
 }
 
 func (a *api) withdraw(ctx context.Context, in *partID) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.detailed(a.shop.Withdraw(ctx, me.ID, shop.RefundID(in.ID)))
+	return a.detailed(a.shop.Withdraw(ctx, a.user(ctx).ID, shop.RefundID(in.ID)))
 }
 
 func (a *api) appeal(ctx context.Context, in *partID) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.detailed(a.shop.Appeal(ctx, me.ID, shop.RefundID(in.ID)))
+	return a.detailed(a.shop.Appeal(ctx, a.user(ctx).ID, shop.RefundID(in.ID)))
 }
 
 func (a *api) decide(ctx context.Context, in *decision) (*orderReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return a.detailed(a.shop.Decide(ctx, me.ID, shop.RefundID(in.ID), in.Body.Grant, in.Body.Answer))
+	return a.detailed(a.shop.Decide(ctx, a.user(ctx).ID, shop.RefundID(in.ID), in.Body.Grant, in.Body.Answer))
 }
 
 func (a *api) cases(ctx context.Context, in *caseQuery) (*refundsReply, error) {
-	me, err := a.me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all, next, err := a.shop.Cases(ctx, me.ID, pageOf(in.PageQuery))
+	all, next, err := a.shop.Cases(ctx, a.user(ctx).ID, pageOf(in.PageQuery))
 	if err != nil {
 		return nil, err
 	}
