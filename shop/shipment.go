@@ -136,7 +136,7 @@ func (b *orderBatch) writeShipments(ctx context.Context) error {
 }
 
 // step brings a shipment to a state, with what else changes of it. It is the only statement
-// that changes one's state: of callers that race, one wins and the others get ErrWrongState.
+// that changes one's state: of callers that race, one wins and the others get ErrShipmentState.
 // The order is completed with the last of its shipments.
 func (s *Service) step(ctx context.Context, tx bun.Tx, sh Shipment, to ShipmentState, actor authclient.UserID, change func(*bun.UpdateQuery)) error {
 	q := tx.NewUpdate().Model((*Shipment)(nil)).

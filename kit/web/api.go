@@ -28,7 +28,7 @@ var (
 	errMedia     = fault.New(fault.Unsupported, "request.media_type", "Send JSON, with Content-Type: application/json.")
 )
 
-// IdempotencyKey is embedded in the input of calls that create.
+// IdempotencyKey is embedded in the input of calls that would have a second effect when sent again.
 type IdempotencyKey struct {
 	Key string `header:"Idempotency-Key" maxLength:"128" example:"8c1f6d0e" doc:"For 30 days the same key with the same request again gives the first answer again, without a second effect; with another request it is refused. Keys are the caller's own: two users may use the same."`
 }
