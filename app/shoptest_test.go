@@ -24,23 +24,30 @@ import (
 	"jishi/pay/payclient"
 	"jishi/shop"
 	"jishi/shop/shoptest"
+	"jishi/shop/shopweb"
 )
 
 // till is a pay as the shop calls it, with the token of a buyer who has no money yet and with
 // its own.
 type till struct {
-	buyer shop.Payer
-	shop  shop.Payments
-	ids   map[string]string // of payments that were read, by order
+	buyer interface {
+		shop.Payer
+		shopweb.Wallets
+	}
+	shop shop.Payments
+	ids  map[string]string // of payments that were read, by order
 
 	paid  func() // the buyer gets what is missing
 	spent func() // the seller has nothing left
 	late  func() // the time to pay is over
 }
 
-func fakeTill() *till {
+func fakeTill(t *testing.T) *till {
 	p := shoptest.NewPay()
 	p.Poor = true
+	if _, err := p.CreateWallet(t.Context(), payclient.NewWallet{}, ""); err != nil {
+		t.Fatal(err)
+	}
 	return &till{p, p, map[string]string{}, func() { p.Poor = false }, func() { p.Broke = true }, func() { p.Late = true }}
 }
 
@@ -101,9 +108,10 @@ var opens = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 // What the shop's own tests take for pay answers and refuses as pay does. Each call finds what
 // those before it have left.
 func TestTheShopsTestsPlayPay(t *testing.T) {
-	for name, with := range map[string]*till{"shoptest": fakeTill(), "pay": realTill(t, opens)} {
+	for name, with := range map[string]*till{"shoptest": fakeTill(t), "pay": realTill(t, opens)} {
 		t.Run(name, func(t *testing.T) {
 			with.waits(t)
+			with.opens(t)
 			with.paid()
 			with.isTaken(t)
 			with.goesOut(t)
@@ -160,6 +168,42 @@ func (x *till) waits(t *testing.T) {
 	}
 	is(t, "back of what is closed", x.back(t, "c", "f0", "ann", "all", ""), "pay.not_captured")
 	is(t, "one that will be late", x.ask(t, "e", "", shares()...), short)
+}
+
+// opens makes wallets beside the one that there is.
+func (x *till) opens(t *testing.T) {
+	for range 2 {
+		is(t, "a full one", x.open(t, "Full", "3", "full"), "Full has 3.00")
+		is(t, "an empty one", x.open(t, "Empty", "", "empty"), "Empty has 0.00")
+	}
+	is(t, "another with that key", x.open(t, "Full", "4", "full"), "idempotency.mismatch")
+	is(t, "no amount", x.open(t, "Odd", "abc", "odd"), "money.malformed of amount")
+	is(t, "a refusal uses no key up", x.open(t, "Odd", "1", "odd"), "Odd has 1.00")
+	is(t, "one without a key", x.open(t, "Twin", "", ""), "Twin has 0.00")
+	is(t, "and another", x.open(t, "Twin", "", ""), "Twin has 0.00")
+	is(t, "nobody's", walletOr(x.buyer.Wallet(t.Context(), "wal_none")), "pay.wallet_not_found of wallet")
+	list, err := x.buyer.Wallets(t.Context(), payclient.Page{})
+	var all []string
+	for _, w := range list.Items {
+		w, err := x.buyer.Wallet(t.Context(), w.ID)
+		all = append(all, walletOr(w, err))
+	}
+	is(t, "all", or(strings.Join(all, ", "), err), " has 0.00 by default, Full has 3.00, Empty has 0.00, Odd has 1.00, Twin has 0.00, Twin has 0.00")
+}
+
+func (x *till) open(t *testing.T, name, amount, key string) string {
+	return walletOr(x.buyer.CreateWallet(t.Context(), payclient.NewWallet{Name: name, Amount: amount}, key))
+}
+
+func walletOr(w payclient.Wallet, err error) string {
+	text := fmt.Sprintf("%s has %s", w.Name, w.Balance)
+	if w.Available != w.Balance {
+		text += fmt.Sprintf(", %s available", w.Available)
+	}
+	if w.Default {
+		text += " by default"
+	}
+	return or(text, err)
 }
 
 // isTaken pays at last.

@@ -7,9 +7,11 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
+	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/money"
 	"jishi/pay/payclient"
@@ -20,13 +22,15 @@ import (
 //
 // Unlike that it knows of one buyer, who has all the money that is asked for or none; of no
 // clock, so that only Create and Close find that time is over; and of no fee. Payments are
-// without their people, wallet, address and times, and wallets are on one page.
+// without their people, wallet, address and times; wallets keep what they were made with, without
+// numbers and times, and are on one page.
 type Pay struct {
 	mu       sync.Mutex // guards all
 	payments map[string]payclient.Payment
 	expired  map[string]bool // orders whose payments are closed since their time was over
 	done     map[string]done // refunds and releases
 	wallets  []payclient.Wallet
+	asked    map[string]payclient.NewWallet // with a key
 
 	Poor    bool  // there is too little money
 	Late    bool  // the time to pay is over
@@ -51,7 +55,7 @@ type done struct {
 
 // NewPay is a pay in which everybody has enough money.
 func NewPay() *Pay {
-	return &Pay{payments: map[string]payclient.Payment{}, expired: map[string]bool{}, done: map[string]done{}}
+	return &Pay{payments: map[string]payclient.Payment{}, expired: map[string]bool{}, done: map[string]done{}, asked: map[string]payclient.NewWallet{}}
 }
 
 // Set changes its fields while others may call it.
@@ -365,18 +369,29 @@ func (p *Pay) Wallet(_ context.Context, id string) (payclient.Wallet, error) {
 	return payclient.Wallet{}, payclient.ErrNotFound
 }
 
-// CreateWallet makes one with the amount in it.
+// CreateWallet makes one with the amount in it, once for a key.
 func (p *Pay) CreateWallet(_ context.Context, in payclient.NewWallet, key string) (payclient.Wallet, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.Before != nil {
 		return payclient.Wallet{}, p.Before
 	}
-	a, err := money.Parse(in.Amount, money.CNY)
+	a, err := money.Parse(cmp.Or(in.Amount, "0"), money.CNY)
 	if err != nil {
 		return payclient.Wallet{}, fault.Of(err).On("amount")
 	}
-	w := payclient.Wallet{ID: "wal_" + key, Name: in.Name, Balance: a, Available: a}
+	id := "wal_" + cmp.Or(key, strconv.Itoa(len(p.wallets)))
+	if before, again := p.asked[key]; again {
+		if before != in {
+			return payclient.Wallet{}, database.ErrMismatch
+		}
+		i := slices.IndexFunc(p.wallets, func(w payclient.Wallet) bool { return w.ID == id })
+		return p.wallets[i], nil
+	}
+	if key != "" {
+		p.asked[key] = in
+	}
+	w := payclient.Wallet{ID: id, Name: in.Name, Balance: a, Available: a, Default: len(p.wallets) == 0}
 	p.wallets = append(p.wallets, w)
 	return w, nil
 }
