@@ -3,7 +3,6 @@ package harness
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +19,7 @@ const BinaryVariable = "MARKET_BINARY"
 // built is the program that is tested.
 type built struct {
 	path  string
-	alive io.WriteCloser // held open for as long as its folder shall be there; see guardian
+	alive *os.File // held open for as long as its folder shall be there; see guardian
 }
 
 var build = sync.OnceValues(func() (built, error) {
@@ -36,27 +35,34 @@ var build = sync.OnceValues(func() (built, error) {
 	if err != nil {
 		return built{}, errors.Join(err, os.RemoveAll(dir))
 	}
-	path, err := compile(dir)
+	path, err := compile(dir, alive)
 	return built{path, alive}, err
 })
 
-// guardian is a shell that waits for the end of its input, a pipe that the test process never
-// writes to: the kernel closes it when that process ends, be it by a panic or a kill. Then the
-// guardian removes the folder "$1".
+// guardian is a shell that waits for the end of its input, a pipe that nobody writes to: the
+// kernel closes it when the test process ends, be it by a panic or a kill, and the compiler, which
+// would make the folder again. Then the guardian removes the folder "$1".
 const guardian = `cat >/dev/null; rm -rf "$1"`
 
-func guard(dir string) (alive io.WriteCloser, err error) {
-	sh := exec.Command("sh", "-c", guardian, "guardian", dir)
-	sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the test
-	if alive, err = sh.StdinPipe(); err != nil {
+func guard(dir string) (alive *os.File, err error) {
+	input, alive, err := os.Pipe()
+	if err != nil {
 		return nil, err
 	}
-	return alive, sh.Start()
+	sh := exec.Command("sh", "-c", guardian, "guardian", dir)
+	sh.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the test
+	sh.Stdin = input
+	return alive, errors.Join(sh.Start(), input.Close())
 }
 
-func compile(dir string, flags ...string) (string, error) {
+// compile builds the program in a folder; the compiler has alive, if there is one, open until it ends.
+func compile(dir string, alive *os.File, flags ...string) (string, error) {
 	path := filepath.Join(dir, "jishi")
-	out, err := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, []string{"jishi/cmd/jishi"})...).CombinedOutput()
+	cmd := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, []string{"jishi/cmd/jishi"})...)
+	if alive != nil {
+		cmd.ExtraFiles = []*os.File{alive}
+	}
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the program: %w\n%s", err, out)
 	}
@@ -67,7 +73,7 @@ func compile(dir string, flags ...string) (string, error) {
 // [Config.Binary].
 func CrashBinary(t testing.TB) string {
 	t.Helper()
-	path, err := compile(t.TempDir(), "-tags", "crash")
+	path, err := compile(t.TempDir(), nil, "-tags", "crash")
 	if err != nil {
 		t.Fatal(err)
 	}
