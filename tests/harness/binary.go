@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,11 +85,26 @@ func CrashBinary(t testing.TB) string {
 func Binary(t testing.TB) string {
 	t.Helper()
 	b, err := build()
-	if err != nil {
+	if err := errors.Join(err, lookAtSources()); err != nil {
 		t.Fatal(err)
 	}
 	return b.path
 }
+
+// lookAtSources makes a kept result of a test worth nothing when the program has changed: `go test`
+// knows the files that a test itself looks at, and not those that the compiler reads for it.
+var lookAtSources = sync.OnceValue(func() error {
+	return filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", "bin", "docs", "tests", "node_modules"}, d.Name()):
+			return fs.SkipDir
+		}
+		_, err = os.Stat(path)
+		return err
+	})
+})
 
 // Main is what a package's TestMain calls: it builds the program and runs the tests. What was
 // built goes with the process.
