@@ -28,7 +28,7 @@ type API struct{ auth *auth.Service }
 // Routes adds the API to mux. This list is the table of contents.
 func Routes(mux *http.ServeMux, s *auth.Service) {
 	a := &API{s}
-	h := web.NewAPI(mux, about, nil)
+	h := web.NewAPI(mux, about, a.somebody)
 
 	web.Register(h, web.Call{
 		ID: "register", Group: users, Method: http.MethodPost, Path: path + "/users", Summary: "Register", Open: true, Status: http.StatusCreated,
@@ -117,64 +117,48 @@ func (a *API) register(ctx context.Context, in *newUser) (*newUserReply, error) 
 	return out, nil
 }
 
-// Bearer is the input of a call that needs a token. Auth checks its own tokens itself. It
-// is exported since huma doesn't fill what is embedded and not.
-type Bearer struct {
-	Authorization string `header:"Authorization" hidden:"true"`
-}
+type claimsKey struct{}
 
-// caller is what the token says of who calls.
-func (a *API) caller(ctx context.Context, in Bearer) (auth.AccessClaims, error) {
-	scheme, token, _ := strings.Cut(in.Authorization, " ")
+// somebody refuses nobody. Auth checks its own tokens itself.
+func (a *API) somebody(r *http.Request) (context.Context, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return auth.AccessClaims{}, fault.ErrUnauthenticated
+		return nil, fault.ErrUnauthenticated
 	}
-	c, err := a.auth.Access(ctx, token, audience)
+	c, err := a.auth.Access(r.Context(), token, audience)
 	if err == nil && c.User() == "" {
 		err = authclient.ErrNoUser // a service
 	}
-	return c, err
+	return context.WithValue(r.Context(), claimsKey{}, c), err
 }
 
-func (a *API) me(ctx context.Context, in *Bearer) (*userReply, error) {
-	c, err := a.caller(ctx, *in)
-	if err != nil {
-		return nil, err
-	}
-	return a.userReply(ctx, c)
+// claimsOf is what the token says of who calls.
+func claimsOf(ctx context.Context) auth.AccessClaims {
+	c, _ := ctx.Value(claimsKey{}).(auth.AccessClaims)
+	return c
 }
 
-func (a *API) userReply(ctx context.Context, c auth.AccessClaims) (*userReply, error) {
-	u, err := a.auth.User(ctx, c.User())
+func (a *API) me(ctx context.Context, _ *struct{}) (*userReply, error) {
+	u, err := a.auth.User(ctx, claimsOf(ctx).User())
 	if err != nil {
 		return nil, err
 	}
 	return &userReply{u}, nil
 }
 
-func (a *API) changeMe(ctx context.Context, in *struct {
-	Bearer
-	Body authclient.UserChange
-}) (*userReply, error) {
-	c, err := a.caller(ctx, in.Bearer)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) changeMe(ctx context.Context, in *struct{ Body authclient.UserChange }) (*userReply, error) {
 	if in.Body.Name != nil {
-		if err := a.auth.Rename(ctx, c.User(), *in.Body.Name); err != nil {
+		if err := a.auth.Rename(ctx, claimsOf(ctx).User(), *in.Body.Name); err != nil {
 			return nil, err
 		}
-		u, err := a.userReply(ctx, c)
+		u, err := a.me(ctx, nil)
 		return u, database.Afterwards(err)
 	}
-	return a.userReply(ctx, c)
+	return a.me(ctx, nil)
 }
 
-func (a *API) sessions(ctx context.Context, in *Bearer) (*struct{ Body authclient.Sessions }, error) {
-	c, err := a.caller(ctx, *in)
-	if err != nil {
-		return nil, err
-	}
+func (a *API) sessions(ctx context.Context, _ *struct{}) (*struct{ Body authclient.Sessions }, error) {
+	c := claimsOf(ctx)
 	logins, err := a.auth.Logins(ctx, c.User())
 	if err != nil {
 		return nil, err
@@ -189,20 +173,11 @@ func (a *API) sessions(ctx context.Context, in *Bearer) (*struct{ Body authclien
 }
 
 func (a *API) endSession(ctx context.Context, in *struct {
-	Bearer
 	ID string `path:"id" maxLength:"64"`
 }) (*struct{}, error) {
-	c, err := a.caller(ctx, in.Bearer)
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.auth.LogOutOne(ctx, c.User(), in.ID)
+	return nil, a.auth.LogOutOne(ctx, claimsOf(ctx).User(), in.ID)
 }
 
-func (a *API) endSessions(ctx context.Context, in *Bearer) (*struct{}, error) {
-	c, err := a.caller(ctx, *in)
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.auth.LogOutEverywhere(ctx, c.User())
+func (a *API) endSessions(ctx context.Context, _ *struct{}) (*struct{}, error) {
+	return nil, a.auth.LogOutEverywhere(ctx, claimsOf(ctx).User())
 }

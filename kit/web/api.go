@@ -52,18 +52,21 @@ type About struct {
 // Group is calls that belong together, in the order in which they are shown.
 type Group struct{ Name, Description string }
 
+// Caller finds out who makes a call.
+type Caller func(*http.Request) (context.Context, error)
+
 // API is a module's calls, with their document.
 type API struct {
 	huma   huma.API
 	token  []*fault.Error
-	caller func(context.Context) error
+	caller Caller
 	view   func() docView
 }
 
 // NewAPI adds an API to mux, with its OpenAPI 3.1 document and the page that shows it. Caller
-// refuses who may make open calls only, before anything of a body is read; with nil each call
-// finds out itself.
-func NewAPI(mux *http.ServeMux, about About, caller func(context.Context) error) *API {
+// refuses who may make open calls only, before anything of a body is read, and gives the others'
+// calls their context; with nil all calls are open.
+func NewAPI(mux *http.ServeMux, about About, caller Caller) *API {
 	c := huma.DefaultConfig(about.Title, "1")
 	c.Info.Description = about.Description
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
@@ -126,11 +129,13 @@ func Register[I, O any](a *API, c Call, handle func(context.Context, *I) (*O, er
 	op.Middlewares = huma.Middlewares{func(ctx huma.Context, next func(huma.Context)) {
 		ops.Route(ctx.Context(), route) // here, so that what the library refuses has its route too
 		if !c.Open && a.caller != nil {
-			if err := a.caller(ctx.Context()); err != nil {
-				r, w := humago.Unwrap(ctx)
+			r, w := humago.Unwrap(ctx)
+			of, err := a.caller(r)
+			if err != nil {
 				WriteProblem(w, r, err)
 				return
 			}
+			ctx = huma.WithContext(ctx, of)
 		}
 		next(received{ctx})
 	}}

@@ -169,9 +169,9 @@ func (a *api) user(ctx context.Context) (authclient.UserID, error) {
 }
 
 // somebody refuses nobody, before each call that isn't open.
-func (a *api) somebody(ctx context.Context) error {
-	if a.from(ctx).Merchant == "" {
-		return fault.ErrUnauthenticated
+func (a *api) somebody(r *http.Request) (context.Context, error) {
+	if a.from(r.Context()).Merchant == "" {
+		return nil, fault.ErrUnauthenticated
 	}
-	return nil
+	return r.Context(), nil
 }

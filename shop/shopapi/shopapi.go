@@ -191,11 +191,11 @@ func refund(more ...*fault.Error) []*fault.Error {
 }
 
 // somebody refuses nobody, before each call that isn't open.
-func (a *api) somebody(ctx context.Context) error {
-	if a.user(ctx).ID == "" {
-		return fault.ErrUnauthenticated
+func (a *api) somebody(r *http.Request) (context.Context, error) {
+	if a.user(r.Context()).ID == "" {
+		return nil, fault.ErrUnauthenticated
 	}
-	return nil
+	return r.Context(), nil
 }
 
 func pageOf(q web.PageQuery) database.Page { return database.Page{Cursor: q.Cursor, Limit: q.Limit} }
