@@ -59,6 +59,14 @@ func Serve(ctx context.Context, c *conf.Config, modules []string, stderr *os.Fil
 	}
 	defer func() { _ = logFile.Close() }()
 	slog.SetDefault(ops.Libraries(log)) // ours are handed theirs
+	if err := serve(ctx, c, modules, log, stderr); err != nil {
+		log.Error("market ended by an error", slog.Any("err", err))
+		return err
+	}
+	return nil
+}
+
+func serve(ctx context.Context, c *conf.Config, modules []string, log *slog.Logger, stderr *os.File) error {
 	// Listening comes first: an address that is taken must not cost a migration.
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
