@@ -18,16 +18,7 @@ const (
 // tidy deletes what a module's database need not keep, until ctx ends: sessions that are
 // over, and old idempotency keys. Any number of replicas may do it.
 func (m *Market) tidy(ctx context.Context, module string, db *database.DB) error {
-	tick := time.NewTicker(tidyEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			m.tidyNow(ctx, module, db)
-		}
-	}
+	return every(ctx, tidyEvery, func() { m.tidyNow(ctx, module, db) })
 }
 
 func (m *Market) tidyNow(ctx context.Context, module string, db *database.DB) {

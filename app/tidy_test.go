@@ -10,8 +10,15 @@ import (
 
 	"jishi/conf"
 	"jishi/kit/database"
+	"jishi/kit/money"
 	"jishi/kit/session"
 )
+
+// Also a process that doesn't live for long tidies.
+func TestAMarketIsTidiedAtItsStart(t *testing.T) {
+	c := &conf.Config{BaseURL: "http://localhost:8080", Data: t.TempDir(), Currency: money.CNY, OrderDeadline: time.Hour, PhoneRegion: "CN"}
+	runUntil(t, c, "tidied", conf.Modules...)
+}
 
 // A key is remembered for the 30 days that are promised, and no longer.
 func TestAKeyIsRememberedFor30Days(t *testing.T) {
