@@ -48,7 +48,7 @@ func (m *Market) payService(ctx context.Context) (*pay.Service, *database.DB, er
 		Programs:    []string{auth.CommandLine},
 		PaymentLife: m.conf.OrderDeadline,
 	})
-	return s, db, s.Prepare(ctx)
+	return s, db, nil
 }
 
 // webhookSecrets sign what pay tells shop, newest first. Both sides make them from the
@@ -58,6 +58,9 @@ func webhookSecrets(s web.Secrets) [][]byte { return s.Key("webhooks from pay to
 func (m *Market) mountPay(ctx context.Context) error {
 	s, db, err := m.payService(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.Prepare(ctx); err != nil {
 		return err
 	}
 	guard := m.guard("pay", "/pay", db)

@@ -108,6 +108,9 @@ func stored(t *testing.T, c *conf.Config) (key, webhook string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := p.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	w, err := p.CreateWebhook(t.Context(), pay.Caller{Merchant: "other"}, "https://other.test/hook", "key")
 	if err != nil {
 		t.Fatal(err)

@@ -78,8 +78,9 @@ type Scope struct {
 }
 
 // Verify checks every invariant in the databases of modules, with shop and pay also whether
-// they agree, and prints what it counted and each violation. It only reads, and what is
-// written meanwhile does no harm. With a violation the error is ErrBroken.
+// they agree, and prints what it counted and each violation. But for the schema, which it brings
+// up to date, it only reads, and what is written meanwhile does no harm. With a violation the
+// error is ErrBroken.
 func Verify(ctx context.Context, c *conf.Config, scope Scope, out io.Writer) error {
 	heads, err := scope.heads()
 	if err != nil {

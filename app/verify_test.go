@@ -57,6 +57,9 @@ func bought(t *testing.T) *conf.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := p.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	db, err := m.openShop(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -127,6 +130,7 @@ func TestVerifyFindsWhatWasTamperedWith(t *testing.T) {
 		"a payment vanishes":                        {pay: "DELETE FROM payments WHERE amount = 1200", compared: "3 orders and 2 payments compared, 2 paid, 1", want: []string{paidIsCaptured + ": ord"}},
 		"two payments change amounts":               {pay: "UPDATE payments SET amount = 3600 - amount, authorized = 3600 - amount, captured = 3600 - amount WHERE amount IN (1200, 2400)", want: []string{paidIsCaptured + ": ord", pay.TransferFits + ": pay"}},
 		"a transfer vanishes":                       {pay: "DELETE FROM transfers WHERE amount = 1200", want: []string{pay.TransferFits + ": pay"}},
+		"an account vanishes":                       {pay: "DELETE FROM accounts WHERE id = 'escrow:CNY'", want: []string{ledger.HasAccounts + ": escrow:CNY"}},
 		"an order hears nothing":                    {pay: "UPDATE payments SET settled_at = 1 WHERE amount = 3600"},
 		"an order will never hear":                  {shop: "DELETE FROM jobs", pay: "UPDATE payments SET settled_at = 1 WHERE amount = 3600", compared: "3 orders and 3 payments compared, 2 paid, 0", want: []string{paidIsCaptured + ": ord"}},
 		"an order has two payments":                 {pay: second, want: []string{paidOnce + ": ord", paidIsCaptured + ": ord"}},

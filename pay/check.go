@@ -38,10 +38,14 @@ type Checked struct {
 const checkBatch = 1000
 
 // Check verifies every invariant of pay and of its ledger, in batches: each is read in one
-// snapshot, so that what changes meanwhile is no violation.
+// snapshot, so that what changes meanwhile is no violation. Like [Service.Prepare], which it
+// doesn't need, it refuses wallets in another currency.
 func (s *Service) Check(ctx context.Context, report ledger.Report) (Checked, error) {
 	var c Checked
-	var err error
+	err := s.db.Snapshot(ctx, s.sameCurrency)
+	if err != nil {
+		return c, err
+	}
 	if c.Checked, err = s.ledger.Check(ctx, report); err != nil {
 		return c, err
 	}

@@ -17,7 +17,8 @@
 //     compared byte by byte where the migration declares them VARBINARY (BLOB or
 //     TEXT on SQLite).
 //
-// It knows no table but its own, once, which makes a request's effect happen once.
+// Its own tables are once, which makes a request's effect happen once, and those that say how far
+// each set of tables has been migrated.
 package database
 
 import (
