@@ -121,7 +121,7 @@ func putBack(ctx context.Context, tx bun.Tx, rows []row) error {
 	if len(back) == 0 {
 		return nil
 	}
-	_, err = database.Upsert(tx.NewInsert().Model(&back), []string{"kind", "key"}, "payload", "state", "due_at", "lease", "attempts", "last_error").Exec(ctx)
+	_, err = database.Upsert(database.Insert(tx, &back), []string{"kind", "key"}, "payload", "state", "due_at", "lease", "attempts", "last_error").Exec(ctx)
 	return err
 }
 

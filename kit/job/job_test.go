@@ -89,6 +89,31 @@ func TestJobRunsWhenItIsDue(t *testing.T) {
 	})
 }
 
+// asked is what a database was asked to give back of rows that it wrote.
+type asked struct{ statements []string }
+
+func (a *asked) BeforeQuery(ctx context.Context, q *bun.QueryEvent) context.Context {
+	if strings.Contains(q.Query, " RETURNING ") {
+		a.statements = append(a.statements, q.Query)
+	}
+	return ctx
+}
+
+func (a *asked) AfterQuery(context.Context, *bun.QueryEvent) {}
+
+// Jobs that go back to wait are written, and nothing of them is read.
+func TestWhatIsPutBackIsNotReadAgain(t *testing.T) {
+	db := dbtest.Open(t, dbtest.MariaDB(t), job.Migrate)
+	var a asked
+	db.NewSelect().DB().AddQueryHook(&a)
+	q := job.New(db, time.Now)
+	add(t, db, q, job.Job{Kind: "k", Key: "a"})
+	drain(t, q, func(context.Context, job.Job) error { return errors.New("broken") })
+	if q.Runs("failed") != 1 || len(a.statements) > 0 {
+		t.Errorf("runs %s; asked %q", outcomes(q), a.statements)
+	}
+}
+
 func TestJobIsAddedWithItsTransaction(t *testing.T) {
 	each(t, func(t *testing.T, db *database.DB, q *job.Queue, _ *clock) {
 		broken := errors.New("broken")
