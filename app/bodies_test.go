@@ -137,7 +137,7 @@ func (c *counted) Read(b []byte) (int, error) {
 }
 
 // What nobody sends, to a call that somebody has to make, isn't read: a file could be large, and
-// its sender slow. Nobody may read products and register.
+// its sender slow. Without a token one may read products and register.
 func TestNothingOfNobodysIsRead(t *testing.T) {
 	m := openForOne(t)
 	files, open := 0, []string(nil)
