@@ -105,6 +105,7 @@ func (s *server) start(remove string) error {
 	}
 	defer log.Close()
 	s.guardian = exec.Command("sh", append([]string{"-c", guardian, "guardian", remove}, s.command...)...)
+	s.guardian.Dir = s.dir // TiDB makes a folder where it stands
 	s.guardian.Stdout, s.guardian.Stderr = log, log
 	s.guardian.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal is for the test
 	if s.alive, err = s.guardian.StdinPipe(); err != nil {

@@ -73,7 +73,10 @@ func findTiDB() (string, error) {
 		}
 		path = filepath.Join(root, "bin", "tidb-server")
 	}
-	_, err := os.Stat(path)
+	path, err := filepath.Abs(path) // the server stands elsewhere
+	if err == nil {
+		_, err = os.Stat(path)
+	}
 	return path, err
 }
 
