@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -41,9 +42,16 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], terminal{os.Stdout, os.Stderr}); err != nil {
-		fmt.Fprintln(os.Stderr, "jishi:", err)
+		printFaults(os.Stderr, err)
 		stop()
 		os.Exit(1)
+	}
+}
+
+// printFaults says what is wrong, a line for each where it is several things.
+func printFaults(w io.Writer, err error) {
+	for line := range strings.Lines(err.Error()) {
+		_, _ = fmt.Fprintln(w, "jishi:", strings.TrimSuffix(line, "\n"))
 	}
 }
 

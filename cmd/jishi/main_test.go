@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"os"
 	"os/signal"
@@ -22,7 +21,7 @@ func TestMain(m *testing.M) {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 		defer stop()
 		if err := run(ctx, os.Args[1:], terminal{os.Stdout, os.Stderr}); err != nil {
-			fmt.Fprintln(os.Stderr, "jishi:", err)
+			printFaults(os.Stderr, err)
 			os.Exit(1)
 		}
 	}})
