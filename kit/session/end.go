@@ -36,26 +36,12 @@ func (s *Store) DeleteBySIDIn(ctx context.Context, tx bun.Tx, sid string) error 
 	return nil
 }
 
-// DeleteByUser ends all sessions of a user but those named.
-func (s *Store) DeleteByUser(ctx context.Context, user string, but ...string) error {
-	_, err := s.delete(ctx, func(q *bun.DeleteQuery) *bun.DeleteQuery { return ofUser(q, user, but) })
-	return err
-}
-
-// DeleteByUserIn is [Store.DeleteByUser] inside the caller's transaction.
-func (s *Store) DeleteByUserIn(ctx context.Context, tx bun.Tx, user string, but ...string) error {
-	if _, err := ofUser(tx.NewDelete().Model((*row)(nil)), user, but).Exec(ctx); err != nil {
+// DeleteByUserIn ends all sessions of a user, inside the caller's transaction.
+func (s *Store) DeleteByUserIn(ctx context.Context, tx bun.Tx, user string) error {
+	if _, err := tx.NewDelete().Model((*row)(nil)).Where("user_id = ?", user).Exec(ctx); err != nil {
 		return fmt.Errorf("end sessions of %s: %w", user, err)
 	}
 	return nil
-}
-
-func ofUser(q *bun.DeleteQuery, user string, but []string) *bun.DeleteQuery {
-	q = q.Where("user_id = ?", user)
-	if len(but) > 0 {
-		q = q.Where("id NOT IN (?)", bun.List(but))
-	}
-	return q
 }
 
 func (s *Store) delete(ctx context.Context, which func(*bun.DeleteQuery) *bun.DeleteQuery) (found bool, err error) {

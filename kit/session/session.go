@@ -246,22 +246,6 @@ func (s *Store) TouchBySIDIn(ctx context.Context, tx bun.Tx, sid string) error {
 	return nil
 }
 
-// Rotate gives a session a new cookie; the old one ends. It is [ErrNone] when the session
-// has ended.
-func (s *Store) Rotate(ctx context.Context, x Session) (cookie string, err error) {
-	cookie, id := newCookie()
-	found, err := s.update(ctx, x.ID, func(q *bun.UpdateQuery) *bun.UpdateQuery {
-		return q.Set("id = ?", id)
-	})
-	if err != nil {
-		return "", err
-	}
-	if !found {
-		return "", ErrNone
-	}
-	return cookie, nil
-}
-
 // update runs one conditional statement on a session that hasn't ended.
 func (s *Store) update(ctx context.Context, id string, with func(*bun.UpdateQuery) *bun.UpdateQuery) (found bool, err error) {
 	cond, args := s.alive(s.c.Now())

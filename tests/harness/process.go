@@ -30,12 +30,7 @@ type Process struct {
 	lines  *lines
 }
 
-// StartProcess runs the program with args and waits until it listens at address.
-func StartProcess(t testing.TB, name, address string, args ...string) *Process {
-	t.Helper()
-	return startProcess(t, Binary(t), nil, name, address, args...)
-}
-
+// startProcess runs the program with args and waits until it listens at address.
 func startProcess(t testing.TB, binary string, env []string, name, address string, args ...string) *Process {
 	t.Helper()
 	p := launch(t, binary, env, name, args...)
