@@ -25,6 +25,7 @@ func (h *house) flood(t *testing.T) {
 	var limited, wrong, busy, odd atomic.Int64
 	var next atomic.Int64
 	var wait sync.WaitGroup
+	defer wait.Wait() // also where the test ends in between
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce}}
 	for range atOnce {
 		wait.Go(func() {
