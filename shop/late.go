@@ -54,6 +54,12 @@ func (s *Service) Hear(ctx context.Context, oid OrderID) error {
 	return nil
 }
 
+// closeLost ends the payment of an order that is gone with a database: nobody shall pay for it.
+func (s *Service) closeLost(ctx context.Context, oid OrderID) error {
+	_, err := s.payments.Close(ctx, string(oid))
+	return err
+}
+
 // arrivedLate has the money of a canceled order given back.
 func (s *Service) arrivedLate(ctx context.Context, oid OrderID) error {
 	err := s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {

@@ -255,9 +255,8 @@ func (s *Service) mend(ctx context.Context, order OrderID, b books, what string)
 		}
 		return err
 	case shopclient.FoundNotClosed:
-		if b.ID == "" { // all that is left of the order is its payment
-			_, err := s.payments.Close(ctx, string(order))
-			return err
+		if b.ID == "" {
+			return s.closeLost(ctx, order)
 		}
 		_, err := s.close(ctx, b.Order)
 		return err
