@@ -49,6 +49,7 @@ type orderView struct {
 	Parts     []partView
 	Ship      bool // the reader has something to send
 	Answer    bool // or a refund to answer
+	Receive   bool // or something to receive
 }
 
 // partView is a shipment in a list of orders.
@@ -112,6 +113,7 @@ func orderViewOf(ctx context.Context, o shop.Detail) orderView {
 		}
 		v.Parts = append(v.Parts, part)
 		v.Ship = v.Ship || slices.Contains(sh.Actions, shopclient.ActShip)
+		v.Receive = v.Receive || slices.Contains(sh.Actions, shopclient.ActReceive)
 	}
 	v.Lines = linesOf(ctx, o.Lines, o.Currency)
 	return v

@@ -39,6 +39,7 @@ func TestShipAndReceivePages(t *testing.T) {
 	page := bob.get(path).is(http.StatusOK)
 	page.shows("已发货")
 	page.shows("SF1")
+	bob.get("/orders").shows("确认收货")
 	if page.byID("ship-"+shipment) != nil || page.byID("refund-"+shipment) == nil {
 		t.Error("the buyer's page has other forms than a buyer may use")
 	}

@@ -645,6 +645,9 @@ func TestPayPages(t *testing.T) {
 	oid := strings.TrimPrefix(cashier, "/pay/checkout/pay_")
 	order := bob.get("/orders/" + oid).is(http.StatusOK)
 	order.shows("等待付款")
+	list := bob.get("/orders")
+	list.shows("去付款")
+	list.shows("付款截止时间")
 	if to := bob.submit(order, "pay").to(); to != cashier {
 		t.Errorf("led to %q", to)
 	}
