@@ -115,6 +115,9 @@ func orderViewOf(ctx context.Context, o shop.Detail) orderView {
 		v.Ship = v.Ship || slices.Contains(sh.Actions, shopclient.ActShip)
 		v.Receive = v.Receive || slices.Contains(sh.Actions, shopclient.ActReceive)
 	}
+	if len(o.Shipments) > 0 && !slices.ContainsFunc(o.Shipments, func(sh shop.ShipmentDetail) bool { return sh.State != shop.Refunded }) {
+		v.State, v.Tone = locale.T(ctx, "shop.shipment.refunded"), ui.Plain
+	}
 	v.Lines = linesOf(ctx, o.Lines, o.Currency)
 	return v
 }

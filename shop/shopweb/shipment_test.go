@@ -100,6 +100,12 @@ func TestRefundPages(t *testing.T) {
 	for _, text := range []string{"已退款", "同意退款 · 平台", "图上看得出来"} {
 		done.shows(text)
 	}
+	if status := text(done.byID("status")); !strings.Contains(status, "已退款") || strings.Contains(status, "已完成") {
+		t.Errorf("an order of which everything went back is said to be %s", status)
+	}
+	if one := text(bob.get("/orders").byID(order)); !strings.Contains(one, "已退款") || strings.Contains(one, "已完成") {
+		t.Errorf("an order of which everything went back is listed as %s", one)
+	}
 	olga.get("/operator").shows("没有等待裁定的退款")
 	ann.get("/").shows("剩余 10 件") // it was never sent
 }

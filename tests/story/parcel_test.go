@@ -96,7 +96,7 @@ func (s *story) giveBack() {
 	b.Fill(site.Field(site.GiveBack, "reason"), "打包时摔坏了，很抱歉")
 	b.Follow(site.Submit(site.GiveBack))
 	b.See(site.Flash, "货款将退还给买家")
-	b.See(site.OrderStatus, "已完成")
+	b.See(site.OrderStatus, "已退款")
 	b.See(site.Shipment(s.teapot), "已退款")
 	b.Gone(site.ShipForm)
 }
@@ -105,7 +105,7 @@ func (s *story) giveBack() {
 func (s *story) seeRefunds(p person) {
 	b := s.tab
 	s.enter(p, s.market.Shop+"/orders/"+s.second)
-	b.See(site.OrderStatus, "已完成")
+	b.See(site.OrderStatus, "已退款")
 	for _, text := range []string{"申请退款", "同意退款（林掌柜） · 卖家", "全额退款", "打包时摔坏了", "订单完成"} {
 		b.See(site.Main, text)
 	}
