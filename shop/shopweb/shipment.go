@@ -36,6 +36,7 @@ type shipmentView struct {
 	Facts      []ui.Fact
 	Lines      []orderLineView
 	Refunds    []refundView
+	Awaited    bool        // the reader waits for the seller to send it
 	ReceiveURL string      // "" where that may not be done, as the forms are nil
 	Ship       *actionForm // carrier and tracking
 	GiveBack   *actionForm // reason
@@ -144,6 +145,7 @@ func shipmentViewOf(ctx context.Context, d shop.Detail, sh shop.ShipmentDetail, 
 		Facts: shipmentFacts(ctx, sh),
 		Lines: linesOf(ctx, sh.Lines, d.Currency),
 	}
+	v.Awaited = me == d.Buyer && sh.State == shop.Waiting && sh.OpenRefund == ""
 	if me != d.Buyer {
 		v.Title = locale.T(ctx, "shop.shipment.to", "name", d.BuyerName)
 	}

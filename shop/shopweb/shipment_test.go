@@ -28,6 +28,7 @@ func TestShipAndReceivePages(t *testing.T) {
 	if sale.byID("give-back-"+shipment) == nil || sale.byID("refund-"+shipment) != nil || sale.byID("receive-"+shipment) != nil {
 		t.Error("the seller's page has other forms than a seller may use")
 	}
+	bob.get(path).shows("卖家发货后，运单号会显示在这里")
 	wrong := ann.submit(sale, "ship-"+shipment, "carrier", "顺丰", "tracking", " ").is(http.StatusUnprocessableEntity)
 	wrong.shows("运单号须为 1 至 60 个字")
 	if !strings.Contains(wrong.body, `value="顺丰"`) {
@@ -37,7 +38,9 @@ func TestShipAndReceivePages(t *testing.T) {
 		t.Errorf("led to %q", to)
 	}
 	page := bob.get(path).is(http.StatusOK)
-	page.shows("已发货")
+	if page.shows("已发货"); strings.Contains(text(page.doc), "卖家发货后") {
+		t.Error("what is on its way is said to wait for the seller")
+	}
 	page.shows("SF1")
 	bob.get("/orders").shows("确认收货")
 	if page.byID("ship-"+shipment) != nil || page.byID("refund-"+shipment) == nil {
@@ -72,6 +75,7 @@ func TestRefundPages(t *testing.T) {
 	bob.submit(wrong, "refund-"+shipment, "amount", "", "reason", "破了").to() // the same form again
 	asked := bob.get(path)
 	asked.shows("等待卖家答复")
+	asked.shows("卖家须在此之前答复，否则自动退款")
 	if asked.byID("refund-"+shipment) != nil || asked.form("grant-") != "" {
 		t.Error("the buyer can ask twice, or answer")
 	}

@@ -560,6 +560,8 @@ func TestCartPages(t *testing.T) {
 		t.Errorf("the form orders %d products", len(ordered))
 	}
 	cart.shows("无法购买的商品不计入合计")
+	cart.shows("从默认钱包付款")
+	bob.get("/products/" + cup).shows("从默认钱包付款")
 
 	if to := bob.post("/cart/items/"+pot, url.Values{"quantity": {"1"}}).to(); to != "/cart" {
 		t.Errorf("led to %q", to)
