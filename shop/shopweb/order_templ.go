@@ -917,7 +917,7 @@ func orderStatus(v orderView, wrong []string) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = ui.Submit(locale.T(ctx, "shop.order.cancel"), ui.Quiet, nil).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Submit(locale.T(ctx, "shop.order.cancel"), ui.Danger, nil).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -114,24 +114,24 @@ func shipment(v shipmentView) templ.Component {
 			}
 		}
 		if v.ReceiveURL != "" {
-			templ_7745c5c3_Err = press("receive-"+v.ID, v.ReceiveURL, locale.T(ctx, "shop.receive"), ui.Primary).Render(ctx, templ_7745c5c3_Buffer)
-			if templ_7745c5c3_Err != nil {
-				return templ_7745c5c3_Err
-			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, " <p class=\"mt-2 text-sm text-muted\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<p class=\"mt-4 text-sm text-muted\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var5 string
 			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(locale.T(ctx, "shop.receive.help"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `shop/shopweb/shipment.templ`, Line: 26, Col: 74}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `shop/shopweb/shipment.templ`, Line: 25, Col: 74}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</p>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = press("receive-"+v.ID, v.ReceiveURL, locale.T(ctx, "shop.receive"), ui.Primary).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -149,7 +149,7 @@ func shipment(v shipmentView) templ.Component {
 			}
 		}
 		if v.GiveBack != nil {
-			templ_7745c5c3_Err = wordsForm(*v.GiveBack, "reason", locale.T(ctx, "shop.give.back"), locale.T(ctx, "shop.give.back.reason")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = wordsForm(*v.GiveBack, "reason", locale.T(ctx, "shop.give.back"), locale.T(ctx, "shop.give.back.reason"), locale.T(ctx, "shop.give.back.submit")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -232,7 +232,7 @@ func refund(v refundView) templ.Component {
 			}
 		}
 		if v.Refuse != nil {
-			templ_7745c5c3_Err = wordsForm(*v.Refuse, "answer", locale.T(ctx, "shop.refuse"), locale.T(ctx, "shop.refuse.why")).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = wordsForm(*v.Refuse, "answer", locale.T(ctx, "shop.refuse"), locale.T(ctx, "shop.refuse.why"), locale.T(ctx, "shop.refuse.submit")).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -511,7 +511,7 @@ func askForm(f actionForm) templ.Component {
 }
 
 // wordsForm asks for a few words.
-func wordsForm(f actionForm, name, title, label string) templ.Component {
+func wordsForm(f actionForm, name, title, label, submit string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -582,7 +582,7 @@ func wordsForm(f actionForm, name, title, label string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Submit(title, ui.SmallDanger, nil).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Submit(submit, ui.SmallDanger, nil).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

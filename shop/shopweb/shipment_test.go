@@ -28,6 +28,9 @@ func TestShipAndReceivePages(t *testing.T) {
 	if sale.byID("give-back-"+shipment) == nil || sale.byID("refund-"+shipment) != nil || sale.byID("receive-"+shipment) != nil {
 		t.Error("the seller's page has other forms than a seller may use")
 	}
+	if give := text(sale.byID("give-back-" + shipment)); strings.Contains(give, "不发货并退款") || !strings.Contains(give, "确认退款") {
+		t.Errorf("what sends the form is named as what opens it: %s", give)
+	}
 	bob.get(path).shows("卖家发货后，运单号会显示在这里")
 	wrong := ann.submit(sale, "ship-"+shipment, "carrier", "顺丰", "tracking", " ").is(http.StatusUnprocessableEntity)
 	wrong.shows("运单号须为 1 至 60 个字")
@@ -86,6 +89,7 @@ func TestRefundPages(t *testing.T) {
 		list.shows("退款 · 等待卖家答复")
 	}
 	sale := ann.get(path)
+	sale.shows("确认拒绝")
 	ann.submit(sale, sale.form("refuse-"), "answer", "").is(http.StatusUnprocessableEntity).shows("请说明原因")
 	ann.submit(sale, sale.form("refuse-"), "answer", "没有破").to()
 	refused := bob.get(path)
