@@ -66,7 +66,7 @@ type orderLineView struct {
 	ProductURL string
 	Title      string
 	Thumbnail  ui.Image
-	Seller     string
+	Seller     string // "" where it is the reader
 	Price      string
 	Quantity   string
 	Total      string
@@ -139,6 +139,13 @@ func linesOf(ctx context.Context, lines []shop.OrderLine, currency money.Currenc
 	return all
 }
 
+// unsigned leaves out of lines who sells, for whom that is the reader.
+func unsigned(lines []orderLineView) {
+	for i := range lines {
+		lines[i].Seller = ""
+	}
+}
+
 // placed leads on from an order that stands: to the cashier when money is missing, else
 // to its page.
 func (p *pages) placed(w http.ResponseWriter, r *http.Request, o shop.Order, err error) error {
@@ -198,7 +205,11 @@ func (p *pages) orders(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, o := range all {
-		v.Orders = append(v.Orders, orderViewOf(ctx, o))
+		one := orderViewOf(ctx, o)
+		if v.Sales {
+			unsigned(one.Lines)
+		}
+		v.Orders = append(v.Orders, one)
 	}
 	if next != "" {
 		q.Set("cursor", next)

@@ -148,6 +148,9 @@ func shipmentViewOf(ctx context.Context, d shop.Detail, sh shop.ShipmentDetail, 
 	v.Awaited = me == d.Buyer && sh.State == shop.Waiting && sh.OpenRefund == ""
 	if me != d.Buyer {
 		v.Title = locale.T(ctx, "shop.shipment.to", "name", d.BuyerName)
+		if me == sh.Seller {
+			unsigned(v.Lines)
+		}
 	}
 	for _, act := range sh.Actions {
 		switch act {

@@ -23,7 +23,9 @@ func TestShipAndReceivePages(t *testing.T) {
 	path := "/orders/" + order
 
 	sales := ann.get("/orders?role=seller").is(http.StatusOK)
-	sales.shows("待发货")
+	if sales.shows("待发货"); strings.Contains(text(sales.byID(order)), "ann") {
+		t.Error("each line of the sales names the seller, who reads them")
+	}
 	sale := ann.get(path).is(http.StatusOK)
 	if sale.byID("give-back-"+shipment) == nil || sale.byID("refund-"+shipment) != nil || sale.byID("receive-"+shipment) != nil {
 		t.Error("the seller's page has other forms than a seller may use")
