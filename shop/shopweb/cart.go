@@ -34,6 +34,7 @@ type cartLineView struct {
 	Seen      string // today's price as a decimal: this page shows it
 	Total     string
 	Buyable   bool
+	Gone      bool   // it is no longer on sale
 	Note      string // why it isn't buyable, or ""
 	OldPrice  string // what the reader saw before, or ""
 	Marked    bool   // something is not as the reader saw it
@@ -86,7 +87,7 @@ func (p *pages) cartLineView(ctx context.Context, l shop.CartLine) cartLineView 
 	switch l.Trouble {
 	case shop.None:
 	case shop.Gone:
-		v.Note = locale.T(ctx, "shop.down")
+		v.Note, v.Gone = locale.T(ctx, "shop.down"), true
 	case shop.SoldOut:
 		v.Note = locale.T(ctx, "shop.soldout")
 	case shop.Short:
@@ -140,7 +141,7 @@ func (p *pages) showCart(w http.ResponseWriter, r *http.Request, status int, ref
 func (v *cartView) refuse(ctx context.Context, f *fault.Error, in typed) {
 	text := locale.Fault(ctx, f)
 	for i := range v.Lines {
-		if l := &v.Lines[i]; f.Field == "quantity" && l.Product.ID == string(in.product) {
+		if l := &v.Lines[i]; f.Field == "quantity" && l.Product.ID == string(in.product) && !l.Gone {
 			l.Typed, l.Error = in.quantity, text
 			return
 		}

@@ -577,6 +577,16 @@ func TestCartPages(t *testing.T) {
 	if c := bob.jar[ui.CartCookie]; c.Value != "0" {
 		t.Errorf("the badge's cookie is %v", c)
 	}
+
+	bob.submit(bob.get("/"), "add-"+cup).to()
+	if err := s.shop.TakeDown(t.Context(), "usr_ann", shop.ProductID(cup)); err != nil {
+		t.Fatal(err)
+	}
+	down := bob.get("/cart")
+	if down.shows("已下架"); strings.Contains(text(down.byID("cart")), "更新") || !strings.Contains(text(down.byID("cart")), "删除") {
+		t.Error("of what is no longer on sale more can be done than remove it")
+	}
+	bob.post("/cart/items/"+cup, url.Values{"quantity": {"x"}}).is(http.StatusUnprocessableEntity).shows("1 到 999")
 }
 
 // What the page was open for is sold out, or taken down, and has no form any more: what is
