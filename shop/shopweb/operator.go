@@ -35,7 +35,9 @@ func (p *pages) operator(w http.ResponseWriter, r *http.Request) error {
 	for _, x := range all {
 		x.Actions = nil // they are on the order's page
 		c := caseView{refundViewOf(ctx, x, nil), orderPath(x.OrderID) + "#" + string(x.ID)}
-		c.Facts = append(c.Facts, ui.Fact{Name: locale.T(ctx, "shop.refund.since"), Value: locale.Time(ctx, x.OpenSince.Time)})
+		c.Facts = append(c.Facts,
+			ui.Fact{Name: locale.T(ctx, "shop.refund.since"), Value: locale.Time(ctx, x.OpenSince.Time)},
+			ui.Fact{Name: locale.T(ctx, "shop.order.id"), Value: string(x.OrderID)})
 		v.Cases = append(v.Cases, c)
 	}
 	if next != "" {
@@ -63,7 +65,7 @@ type findingView struct {
 func (p *pages) findings(w http.ResponseWriter, r *http.Request) error {
 	ctx, q, me := r.Context(), r.URL.Query(), p.user(r.Context()).ID
 	open, mended := locale.T(ctx, "shop.finding.open"), locale.T(ctx, "shop.finding.mended")
-	state, v := shop.OpenFinding, findingsView{Heading: open, Other: ui.Link{URL: "/operator/findings?state=mended", Text: mended}}
+	state, v := shop.OpenFinding, findingsView{Heading: open, Other: ui.Link{URL: "/operator/findings?state=mended", Text: locale.T(ctx, "shop.findings.mended")}}
 	if q.Get("state") == shopclient.FindingMended {
 		state, v.Heading, v.Other = shop.Mended, mended, ui.Link{URL: "/operator/findings", Text: open}
 	}

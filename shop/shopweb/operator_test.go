@@ -23,7 +23,9 @@ func TestOperatorPages(t *testing.T) {
 	for _, state := range []string{"", "?state=mended", "?state=nonsense"} {
 		olga.get("/operator/findings" + state).is(http.StatusOK).shows("没有需要处理的差异")
 	}
-	olga.get("/operator/findings").shows("还没有完成过核对")
+	findings := olga.get("/operator/findings")
+	findings.shows("还没有完成过核对")
+	findings.shows("查看已修复")
 	bob := s.as("bob")
 	if strings.Contains(bob.get("/home").is(http.StatusOK).body, "/operator") {
 		t.Error("the home page of one who operates nothing leads to the operator's")

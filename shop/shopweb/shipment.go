@@ -63,6 +63,7 @@ type actionForm struct {
 	Action string
 	Token  string
 	Sign   string
+	Left   string // how much money it can be about, for the one that asks for it
 	Values url.Values
 	Wrong  texts
 	Sent   bool // it was, and came back
@@ -162,6 +163,7 @@ func shipmentViewOf(ctx context.Context, d shop.Detail, sh shop.ShipmentDetail, 
 			v.ReceiveURL = path + "/receive"
 		case shopclient.ActRefund:
 			v.Ask = form("refund-"+id, path+"/refunds", "amount", "reason")
+			v.Ask.Left = locale.Money(ctx, money.Amount{Minor: sh.Amount - sh.Refunded, Currency: sh.Currency})
 		}
 	}
 	for _, r := range sh.Refunds {

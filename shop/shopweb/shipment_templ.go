@@ -483,7 +483,7 @@ func askForm(f actionForm) templ.Component {
 			}
 			templ_7745c5c3_Err = ui.Field(ui.Input{
 				Name: "amount", ID: f.ID + "-amount", Label: locale.T(ctx, "shop.refund.amount"), Value: f.Values.Get("amount"), Prefix: f.Sign,
-				Error: f.Wrong.fields["amount"], InputMode: "decimal", Help: locale.T(ctx, "shop.refund.amount.help"),
+				Error: f.Wrong.fields["amount"], InputMode: "decimal", Help: locale.T(ctx, "shop.refund.amount.help", "left", f.Left),
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -75,6 +75,7 @@ func TestRefundPages(t *testing.T) {
 	form := bob.get(path)
 	wrong := bob.submit(form, "refund-"+shipment, "amount", "3.01", "reason", "破了").is(http.StatusUnprocessableEntity)
 	wrong.shows("退款金额须大于 0")
+	wrong.shows("最多 ¥3.00")
 	bob.submit(wrong, "refund-"+shipment, "amount", "much", "reason", "破了").is(http.StatusUnprocessableEntity)
 	bob.submit(wrong, "refund-"+shipment, "amount", "", "reason", "破了").to()
 	bob.submit(wrong, "refund-"+shipment, "amount", "", "reason", "破了").to() // the same form again
@@ -101,7 +102,9 @@ func TestRefundPages(t *testing.T) {
 	if got := bob.get("/operator").status; got != http.StatusForbidden {
 		t.Errorf("the operator's page for a buyer: %d", got)
 	}
-	olga.get("/operator").is(http.StatusOK).shows("没有破")
+	cases := olga.get("/operator").is(http.StatusOK)
+	cases.shows("没有破")
+	cases.shows("订单编号 " + order)
 	decision := olga.get(path).is(http.StatusOK)
 	decision.shows("平台管理")
 	refund := strings.TrimPrefix(decision.form("decide-"), "decide-")
