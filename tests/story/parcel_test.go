@@ -105,7 +105,7 @@ func (s *story) giveBack() {
 func (s *story) seeRefunds(p person) {
 	b := s.tab
 	s.enter(p, s.market.Shop+"/orders/"+s.second)
-	b.See(site.OrderStatus, "已退款")
+	b.See(site.OrderStatus, "已完成")
 	for _, text := range []string{"申请退款", "同意退款（林掌柜） · 卖家", "全额退款", "打包时摔坏了", "订单完成"} {
 		b.See(site.Main, text)
 	}
