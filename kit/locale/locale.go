@@ -8,6 +8,7 @@
 package locale
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -97,7 +98,8 @@ func missing(seen map[string]bool, fsys []fs.FS) (string, error) {
 	return "", nil
 }
 
-// Keys lists the keys of one language in a file system, unsorted.
+// Keys lists the keys of one language in a file system, as they stand there. A key that
+// stands twice is an error.
 func Keys(fsys fs.FS, lang string) ([]string, error) {
 	name := "locales/" + lang + ".json"
 	data, err := fs.ReadFile(fsys, name)
@@ -109,8 +111,17 @@ func Keys(fsys fs.FS, lang string) ([]string, error) {
 		return nil, fmt.Errorf("read texts of %s: %w", name, err)
 	}
 	keys := make([]string, 0, len(entries))
-	for k := range entries {
-		keys = append(keys, k)
+	d := json.NewDecoder(bytes.NewReader(data))
+	_, _ = d.Token() // the brace; that all of it can be read is known by now
+	for d.More() {
+		token, _ := d.Token()
+		key := fmt.Sprint(token)
+		if _, ok := entries[key]; !ok {
+			return nil, fmt.Errorf("text %q stands twice in %s", key, name)
+		}
+		delete(entries, key)
+		keys = append(keys, key)
+		_ = d.Decode(new(json.RawMessage))
 	}
 	return keys, nil
 }

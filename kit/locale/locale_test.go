@@ -149,10 +149,11 @@ func TestTime(t *testing.T) {
 
 func TestNewRefusesIncompleteTexts(t *testing.T) {
 	for name, fsys := range map[string][]fstest.MapFS{
-		"a key lacks in one language": {texts(`{"a":"1","b":"2"}`, `{"a":"1"}`)},
-		"a key stands twice":          {texts(`{"a":"1"}`, `{"a":"1"}`), texts(`{"a":"2"}`, `{"a":"2"}`)},
-		"a file is no JSON":           {texts(`{"a":`, `{"a":"1"}`)},
-		"a language's file lacks":     {{"locales/zh.json": {Data: []byte(`{}`)}}},
+		"a key lacks in one language":  {texts(`{"a":"1","b":"2"}`, `{"a":"1"}`)},
+		"a key stands twice":           {texts(`{"a":"1"}`, `{"a":"1"}`), texts(`{"a":"2"}`, `{"a":"2"}`)},
+		"a key stands twice in a file": {texts(`{"a":"1","b":"2","a":"1"}`, `{"a":"1","b":"2"}`)},
+		"a file is no JSON":            {texts(`{"a":`, `{"a":"1"}`)},
+		"a language's file lacks":      {{"locales/zh.json": {Data: []byte(`{}`)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var err error

@@ -23,8 +23,8 @@ type Sources struct {
 var (
 	// shown matches the literal key of a text: locale.T(ctx, "key"…), web.SetFlash(w, r, "key"…).
 	shown = regexp.MustCompile(`(?:\bT\([^"\n]*?\s*,\s*|\bSetFlash\([^"\n]*?,\s*)"([^"]+)"`)
-	// declared matches the code of a refusal: fault.New(fault.Conflict, "code"…).
-	declared = regexp.MustCompile(`\bfault\.New\(\s*[\w.]+,\s*"([^"]+)"`)
+	// declared matches the code of a refusal: fault.New(fault.Conflict, "code"…), in package fault New(Conflict, "code"…).
+	declared = regexp.MustCompile(`(?:\bfault\.|[^.\w])New\(\s*[\w.]+,\s*"([^"]+)"`)
 	literal  = regexp.MustCompile(`"([^"\\\n]+)"`)
 )
 
