@@ -84,7 +84,7 @@ func checkoutOf(ctx context.Context, c pay.Checkout) checkoutView {
 	for _, choice := range c.Choices {
 		v.Choices = append(v.Choices, choiceOf(ctx, c, choice, here))
 		v.TopUp.Choices = append(v.TopUp.Choices, ui.Option{
-			Value: string(choice.ID), Text: locale.T(ctx, "pay.wallet.option", "name", nameOf(ctx, choice.Wallet), "balance", choice.Balance),
+			Value: string(choice.ID), Text: locale.T(ctx, "pay.wallet.option", "name", nameOf(ctx, choice.Wallet), "balance", choice.Available),
 		})
 	}
 	v.Tone, v.Says = matter(ctx, c)

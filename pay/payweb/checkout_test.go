@@ -72,3 +72,19 @@ func (s *site) purchase(t *testing.T, in pay.NewPayment, says string) {
 		t.Errorf("%s: it says %q, want %q", in.Order, got, says)
 	}
 }
+
+// What can be paid is less than the balance while something is held.
+func TestFormsShowWhatIsAvailable(t *testing.T) {
+	s := newSite(t, pay.Sandbox{})
+	s.purchase(t, pay.NewPayment{Order: "ord_1", Parties: []pay.Party{{Payee: "usr_seller", Amount: 300}}, Hold: true}, "Reserved ¥3.00")
+	w := s.purse(t).Wallets[0]
+	if _, err := s.TopUp(t.Context(), alice, pay.NewTopUp{Wallet: w.ID, Amount: 100}, ""); err != nil {
+		t.Fatal(err)
+	}
+	cashier := s.charge(t, "ord_2")
+	for _, address := range []string{cashier, "/pay/topup"} {
+		if got := s.get(t, address).one(t, "select#topup-wallet"); !strings.Contains(got, "¥1.00") {
+			t.Errorf("%s: %q", address, got)
+		}
+	}
+}

@@ -50,7 +50,7 @@ func (p *pages) showTopUp(w http.ResponseWriter, r *http.Request, status int, v 
 	v.TopUps, v.BackURL = topUpsOf(ctx, p.pay.TopUpRules()), v.Return
 	for _, wallet := range purse.Wallets {
 		v.Choices = append(v.Choices, ui.Option{
-			Value: string(wallet.ID), Text: locale.T(ctx, "pay.wallet.option", "name", nameOf(ctx, wallet), "balance", wallet.Balance),
+			Value: string(wallet.ID), Text: locale.T(ctx, "pay.wallet.option", "name", nameOf(ctx, wallet), "balance", wallet.Available),
 		})
 		if v.Wallet == "" && wallet.Default {
 			v.Wallet = string(wallet.ID)

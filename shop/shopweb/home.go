@@ -36,7 +36,17 @@ type walletView struct {
 	Number  string
 	Name    string
 	Balance string
+	Held    string // "" when nothing is
 	Default bool
+}
+
+func walletOf(ctx context.Context, w payclient.Wallet) walletView {
+	v := walletView{Number: w.Number, Name: w.Name, Balance: locale.Money(ctx, w.Balance), Default: w.Default}
+	held := w.Balance
+	if held.Minor -= w.Available.Minor; held.Minor > 0 {
+		v.Held = locale.Money(ctx, held)
+	}
+	return v
 }
 
 // walletForm makes a wallet and puts money into it.
@@ -65,7 +75,7 @@ func (p *pages) showHome(w http.ResponseWriter, r *http.Request, status int, for
 	}
 	v.MoreWallets = wallets.Next != ""
 	for _, x := range wallets.Items {
-		v.Wallets = append(v.Wallets, walletView{Number: x.Number, Name: x.Name, Balance: locale.Money(ctx, x.Balance), Default: x.Default})
+		v.Wallets = append(v.Wallets, walletOf(ctx, x))
 	}
 	if v.Products, v.Next, err = p.ownProducts(ctx, user.ID); err != nil {
 		return err
