@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -341,6 +342,22 @@ func TestARefusedFormIsComeBackTo(t *testing.T) {
 		if p := s.do(t, alice, "GET", attr(back[0], "value"), nil); p.status != 303 || p.location != want {
 			t.Errorf("%s: comes back to %d %q, want 303 %s", action, p.status, p.location, want)
 		}
+	}
+}
+
+// On a phone the entries come after the balance, before all forms.
+func TestAStatementBeginsWithItsEntries(t *testing.T) {
+	s := newSite(t, pay.Sandbox{})
+	w, err := s.OpenWallet(t.Context(), alice, pay.NewWallet{TopUp: 100}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var heads []string
+	for _, h := range s.get(t, "/pay/wallets/"+string(w.ID)).all("h2") {
+		heads = append(heads, text(h))
+	}
+	if want := []string{"Balance", "Statement", "Top up", "Download statement", "Settings"}; !slices.Equal(heads, want) {
+		t.Errorf("got %q, want %q", heads, want)
 	}
 }
 
