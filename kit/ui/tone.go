@@ -67,5 +67,11 @@ type Image struct {
 // Link is an address with its text.
 type Link struct{ URL, Text string }
 
+// Head is what stands above a column of a table; Money above one of amounts.
+type Head struct {
+	Text  string
+	Money bool
+}
+
 // Fact is a name with its value; URL, if there is one, makes the value a link.
 type Fact struct{ Name, Value, URL string }

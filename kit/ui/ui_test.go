@@ -112,7 +112,7 @@ func sample() templ.Component {
 		Field(Input{Name: "b", Label: "B", Prefix: "¥"}), Field(Input{Name: "c", Label: "C", Type: "file"}),
 		TextArea(Input{Name: "d", Label: "D"}), Select(Input{Name: "e", Label: "E", Value: "2"}, []Option{{"1", "One"}, {"2", "Two"}}),
 		Submit("Go", Primary, templ.Attributes{"name": "do"}), LinkButton("/", "Link", Quiet),
-		within(Table("rows", "Rows", []string{"When"}), templ.Join(Cell("When"), MoneyCell("Amount", "¥1.00", true))),
+		within(Table("rows", "Rows", []Head{{Text: "When"}, {Text: "Amount", Money: true}}), templ.Join(Cell("When"), MoneyCell("Amount", "¥1.00", true))),
 	}
 	return within(Page("Sample"), templ.Join(parts...))
 }

@@ -1,6 +1,7 @@
 package payweb_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,5 +87,21 @@ func TestFormsShowWhatIsAvailable(t *testing.T) {
 		if got := s.get(t, address).one(t, "select#topup-wallet"); !strings.Contains(got, "¥1.00") {
 			t.Errorf("%s: %q", address, got)
 		}
+	}
+}
+
+func TestAReservationMovesNoAmount(t *testing.T) {
+	s := newSite(t, pay.Sandbox{})
+	s.purchase(t, pay.NewPayment{Order: "ord_1", Parties: []pay.Party{{Payee: "usr_seller", Amount: 300}}, Hold: true}, "Reserved ¥3.00")
+	p := s.get(t, "/pay/wallets/"+string(s.purse(t).Wallets[0].ID))
+	if got := text(p.all("tr.entry")[0]); !strings.HasSuffix(got, "Reserved ¥3.00 for order ord_1 — ¥3.00") {
+		t.Errorf("%q", got)
+	}
+	var amounts []string
+	for _, h := range p.all("th.text-end") {
+		amounts = append(amounts, text(h))
+	}
+	if want := []string{"Amount", "Balance"}; !slices.Equal(amounts, want) {
+		t.Errorf("got %q, want %q", amounts, want)
 	}
 }

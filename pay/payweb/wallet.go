@@ -179,8 +179,11 @@ func kindOf(e pay.Entry) string {
 }
 
 func signed(ctx context.Context, a money.Amount) string {
-	if a.Minor > 0 {
+	switch {
+	case a.Minor > 0:
 		return "+" + locale.Money(ctx, a)
+	case a.Minor == 0: // a reservation, whose text has what is reserved
+		return "—"
 	}
 	return locale.Money(ctx, a)
 }
