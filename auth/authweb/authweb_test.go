@@ -59,7 +59,7 @@ func TestTheSamePageForBoth(t *testing.T) {
 	var pages []string
 	for _, who := range []string{alice, "13900139000"} {
 		p := b.Post("/auth/login", b.Get("/auth/login").Form("login", "identifier", who, "password", "a wrong password"))
-		has(t, p, 401, "用户名或密码不正确。", `value="`+who+`"`)
+		has(t, p, 401, "账号或密码不正确。", `value="`+who+`"`)
 		if strings.Contains(p.Body, "a wrong password") {
 			t.Error("the password comes back")
 		}
