@@ -216,8 +216,12 @@ func TestCallbackChecksWhoseAnswerItIs(t *testing.T) {
 		}
 		q := callback.Query()
 		change(q)
-		if p := b.Get("/session/callback?" + q.Encode()); p.Status != 400 || b.Cookie("jishi_shop") != "" {
+		p = b.Get("/session/callback?" + q.Encode())
+		if p.Status != 400 || b.Cookie("jishi_shop") != "" {
 			t.Errorf("%s: got %d", what, p.Status)
+		}
+		if _, main, _ := strings.Cut(p.Body, "<main"); !strings.Contains(main, `href="/session/login"`) {
+			t.Errorf("%s: the page doesn't lead to the login", what)
 		}
 	}
 	// Another browser's answer, as a link.

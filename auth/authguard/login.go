@@ -16,7 +16,9 @@ import (
 	"golang.org/x/oauth2"
 
 	"jishi/auth/authclient"
+	"jishi/kit/locale"
 	"jishi/kit/ops"
+	"jishi/kit/ui"
 	"jishi/kit/web"
 )
 
@@ -129,6 +131,7 @@ func (g *Guard) began(w http.ResponseWriter, r *http.Request) (attempt, bool) {
 func (g *Guard) callback(w http.ResponseWriter, r *http.Request) error {
 	ctx, q := r.Context(), r.URL.Query()
 	w.Header().Set("Cache-Control", "no-store")
+	ui.From(ctx).WayOut = ui.Link{URL: g.path("/session/login"), Text: locale.T(ctx, "ui.login")}
 	a, ok := g.began(w, r)
 	if !ok {
 		// Most often the back button after a login: that is done already.

@@ -28,6 +28,7 @@ type Visitor struct {
 	Flash    string // said once, at the top of the next page
 	Login    string // where the login link leads; Path is added as return
 	Logout   string // where the logout form is sent
+	WayOut   Link   // where an error page leads; all products where it is empty
 
 	site Site
 	read bool // the page answers a GET, so it can be loaded again

@@ -50,7 +50,11 @@ func refusal(r *http.Request, f *fault.Error) templ.Component {
 	if IsFragment(r) {
 		return ui.ErrorFragment(title, text)
 	}
-	return ui.ErrorPage(status, title, text, ui.SiteOf(ctx).Products(), locale.T(ctx, "ui.products"))
+	out := ui.From(ctx).WayOut
+	if out.URL == "" {
+		out = ui.Link{URL: ui.SiteOf(ctx).Products(), Text: locale.T(ctx, "ui.products")}
+	}
+	return ui.ErrorPage(status, title, text, out.URL, out.Text)
 }
 
 // Render sends a component. It is rendered to memory first: an error leaves nothing
