@@ -1,5 +1,7 @@
 package ui
 
+import "strings"
+
 // Tone is what a colour says; it never says it alone, there is always a text.
 type Tone string
 
@@ -75,3 +77,9 @@ type Head struct {
 
 // Fact is a name with its value; URL, if there is one, makes the value a link.
 type Fact struct{ Name, Value, URL string }
+
+// isID tells ids, such as "ord_" and 26 characters, which are long for where they stand.
+func isID(s string) bool {
+	prefix, rest, _ := strings.Cut(s, "_")
+	return len(prefix) == 3 && len(rest) == 26
+}

@@ -285,3 +285,11 @@ func TestLinksDontRunScripts(t *testing.T) {
 		}
 	}
 }
+
+func TestLongIdsAreSmall(t *testing.T) {
+	doc := show(t, get("/"), Facts([]Fact{{Name: "Id", Value: "ord_06f3kq0c8dv3t2mjh41m6r9s5g"}, {Name: "Name", Value: "green_tea"}}), nil)
+	values := all(doc, "dd")
+	if !strings.Contains(attr(values[0], "class"), "text-sm") || strings.Contains(attr(values[1], "class"), "text-sm") {
+		t.Errorf("%q, %q", attr(values[0], "class"), attr(values[1], "class"))
+	}
+}
