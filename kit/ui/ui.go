@@ -48,6 +48,9 @@ func (s Site) Sales() string { return s.Shop + "/orders?role=seller" }
 // Wallets is the reader's wallets.
 func (s Site) Wallets() string { return s.Pay + "/pay/" }
 
+// Wallet is one of them, with its statement.
+func (s Site) Wallet(id string) string { return s.Pay + "/pay/wallets/" + url.PathEscape(id) }
+
 // Account is the reader's account: name, password, devices.
 func (s Site) Account() string { return s.Auth + "/auth/account" }
 

@@ -10,6 +10,7 @@ import (
 	"jishi/kit/fault"
 	"jishi/kit/locale"
 	"jishi/kit/ops"
+	"jishi/kit/ui"
 	"jishi/kit/web"
 	"jishi/pay/payclient"
 	"jishi/shop"
@@ -33,6 +34,7 @@ type homeView struct {
 }
 
 type walletView struct {
+	URL     string
 	Number  string
 	Name    string
 	Balance string
@@ -41,7 +43,9 @@ type walletView struct {
 }
 
 func walletOf(ctx context.Context, w payclient.Wallet) walletView {
-	v := walletView{Number: w.Number, Name: w.Name, Balance: locale.Money(ctx, w.Balance), Default: w.Default}
+	v := walletView{
+		URL: ui.SiteOf(ctx).Wallet(w.ID), Number: w.Number, Name: w.Name, Balance: locale.Money(ctx, w.Balance), Default: w.Default,
+	}
 	held := w.Balance
 	if held.Minor -= w.Available.Minor; held.Minor > 0 {
 		v.Held = locale.Money(ctx, held)
