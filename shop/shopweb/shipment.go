@@ -146,7 +146,7 @@ func shipmentViewOf(ctx context.Context, d shop.Detail, sh shop.ShipmentDetail, 
 		Facts: shipmentFacts(ctx, sh),
 		Lines: linesOf(ctx, sh.Lines, d.Currency),
 	}
-	v.Awaited = me == d.Buyer && sh.State == shop.Waiting && sh.OpenRefund == ""
+	v.Awaited = me == d.Buyer && me != sh.Seller && sh.State == shop.Waiting && sh.OpenRefund == ""
 	if me != d.Buyer {
 		v.Title = locale.T(ctx, "shop.shipment.to", "name", d.BuyerName)
 		if me == sh.Seller {
