@@ -19,6 +19,7 @@ type checkoutView struct {
 	Token     string
 	Action    string
 	Facts     []ui.Fact
+	Title     string // of the amount
 	Amount    string
 	Open      bool
 	Tone      ui.Tone // of Says
@@ -88,7 +89,9 @@ func checkoutOf(ctx context.Context, c pay.Checkout) checkoutView {
 		})
 	}
 	v.Tone, v.Says = matter(ctx, c)
+	v.Title = locale.T(ctx, "pay.checkout.amount")
 	if v.Open {
+		v.Title = locale.T(ctx, "pay.checkout.due")
 		v.Facts = append(v.Facts, ui.Fact{Name: locale.T(ctx, "pay.checkout.expires"), Value: locale.Time(ctx, c.Payment.ExpiresAt)})
 	}
 	if !c.Payment.SettledAt.IsZero() {

@@ -408,7 +408,7 @@ func TestTheWayThroughTheCashier(t *testing.T) {
 	s := newSite(t, pay.Sandbox{})
 	cashier := s.charge(t, "ord_1")
 	p := s.get(t, cashier)
-	if p.one(t, "p#amount") != "¥3.00" || !strings.Contains(p.one(t, "div#matter"), "¥3.00") || len(p.all("form#pay")) != 0 {
+	if text(p.all("h2")[0]) != "To pay" || p.one(t, "p#amount") != "¥3.00" || !strings.Contains(p.one(t, "div#matter"), "¥3.00") || len(p.all("form#pay")) != 0 {
 		t.Error(text(p.doc))
 	}
 	form := p.form(t, "/pay/wallets")
@@ -445,7 +445,7 @@ func TestTheWayThroughTheCashier(t *testing.T) {
 		t.Errorf("%d left", got)
 	}
 	p = s.get(t, cashier)
-	if p.one(t, "div#matter") != "This is paid." || len(p.all("form#pay")) != 0 || attr(p.all("a#back")[0], "href") != "http://shop.test/orders/ord_1/return" {
+	if text(p.all("h2")[0]) != "Amount" || p.one(t, "div#matter") != "This is paid." || len(p.all("form#pay")) != 0 || attr(p.all("a#back")[0], "href") != "http://shop.test/orders/ord_1/return" {
 		t.Error(text(p.doc))
 	}
 }

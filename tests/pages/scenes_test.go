@@ -46,7 +46,8 @@ const (
 // furnish makes a market in which every page has something to show, beside one in which
 // none has.
 func furnish(t *testing.T) []act {
-	empty, full := harness.Start(t, harness.Config{}), harness.Start(t, harness.Config{})
+	empty := harness.Start(t, harness.Config{})
+	full := harness.Start(t, harness.Config{Flags: []string{"--order-deadline", "1h"}}) // what is unpaid is looked at last, and is of what there is plenty of
 	empty.Register(t, newcomer, "小新")
 	full.Register(t, newcomer, "小新")
 	full.Set(t, "shop", "--operators", full.Register(t, operator, "平台客服").ID)
@@ -101,6 +102,7 @@ func furnish(t *testing.T) []act {
 			{"operator-403", shop + site.OperatorPath, 403, nil},
 			{"order-404", shop + "/orders/ord_00000000000000000000000000", 404, nil},
 			{"cashier", f.cashier, 0, nil},
+			{"cashier-closed", f.cashierClosed, 0, nil},
 			{"wallets", pay + site.WalletsPath, 0, nil},
 			{"statement", pay + site.WalletPath + f.wallet[len("wal_"):], 0, nil},
 			{"topup", pay + site.TopUpPath, 0, nil},
@@ -129,6 +131,7 @@ func furnish(t *testing.T) []act {
 			{"edit", shop + "/products/" + f.teapot.ID + "/edit", 0, nil},
 		}},
 		{full, operator, []scene{
+			{"cashier-enough", f.cashierWithEnough(t, full), 0, nil},
 			{"home-operator", shop + site.HomePath, 0, nil},
 			{"operator", shop + site.OperatorPath, 0, nil},
 			{"findings", shop + site.OperatorPath + "/findings", 0, nil},
@@ -160,11 +163,11 @@ func abandon(t *testing.T) []act {
 
 // furniture is what the pages of a furnished market are about.
 type furniture struct {
-	teapot, soldOut         shopclient.Product
+	teapot, soldOut, cup    shopclient.Product
 	paid, pending, canceled string // orders
 
 	shipped, received, givenBack, asked, refused, partly, appealed string // orders
-	cashier                                                        string // address
+	cashier, cashierClosed                                         string // addresses
 	wallet                                                         string
 }
 
@@ -180,19 +183,19 @@ func fill(t *testing.T, m *harness.Market) furniture {
 	}
 	b.OpenWallet(t, "8.80")
 	for i := range 21 { // more than one page
-		s.Offer(t, fmt.Sprintf("白瓷茶杯 %02d 号", i+1), "18.00", 30)
+		f.cup = s.Offer(t, fmt.Sprintf("白瓷茶杯 %02d 号", i+1), "18.00", 30)
 	}
 	f.soldOut = s.OfferWithPicture(t, "孤品建盏", "999", 0, picture(t, 200))
-	bicycle := s.OfferWithPicture(t, "Second-hand touring bicycle with 27 gears, luggage racks and a very long title that has to go somewhere", "123456.89", 3, picture(t, 120))
+	bicycle := s.OfferWithPicture(t, "Second-hand touring bicycle with 27 gears, luggage racks and a very long title that has to go somewhere", "123456.89", 30, picture(t, 120))
 	basket := b.OfferWithPicture(t, "竹编篮子", "20", 10, picture(t, 40))
 	f.teapot = s.OfferWithPicture(t, "青花茶壶", "45", 5, picture(t, 0))
 
 	f.paid = order(t, b, f.teapot, 1)
-	canceled := order(t, b, bicycle, 1)
+	canceled, closed := unpaid(t, b, bicycle)
 	if _, err := b.Shop.Cancel(t.Context(), canceled); err != nil {
 		t.Fatal(err)
 	}
-	f.canceled = canceled
+	f.canceled, f.cashierClosed = canceled, closed
 	f.pending, f.cashier = unpaid(t, b, bicycle)
 	for product, n := range map[string]int64{f.teapot.ID: 1, basket.ID: 2} {
 		if _, err := b.Shop.SetCartItem(t.Context(), product, n); err != nil {
@@ -278,7 +281,15 @@ func (f furniture) fillThatChanges(t *testing.T, b, s *harness.Person) {
 
 // cashierWithoutWallet is the cashier as somebody without a wallet meets it.
 func (f furniture) cashierWithoutWallet(t *testing.T, m *harness.Market) string {
-	_, cashier := unpaid(t, m.LogIn(t, newcomer), f.teapot)
+	_, cashier := unpaid(t, m.LogIn(t, newcomer), f.cup)
+	return cashier
+}
+
+// cashierWithEnough is the cashier as somebody meets it who has topped up since.
+func (f furniture) cashierWithEnough(t *testing.T, m *harness.Market) string {
+	p := m.LogIn(t, operator)
+	_, cashier := unpaid(t, p, f.cup)
+	p.OpenWallet(t, "100")
 	return cashier
 }
 
