@@ -241,6 +241,7 @@ func (p *pages) sales(ctx context.Context, seller authclient.UserID, page databa
 
 func (p *pages) order(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
+	ui.From(ctx).WayOut = ui.Link{URL: ui.SiteOf(ctx).Orders(), Text: locale.T(ctx, "shop.orders")}
 	d, err := p.shop.See(ctx, p.user(ctx).ID, shop.OrderID(r.PathValue("id")))
 	if err != nil {
 		return err

@@ -3,8 +3,13 @@ package shopweb
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/net/html"
+
+	"jishi/kit/ui"
 )
 
 // bought is the id of an order of Bob's, for something that Ann sells, and that of its shipment.
@@ -61,7 +66,12 @@ func TestShipAndReceivePages(t *testing.T) {
 		t.Error("it can be received again")
 	}
 	bob.get("/orders").shows("已收货")
-	s.as("cara").get(path).is(http.StatusNotFound)
+	strangers := s.as("cara").get(path).is(http.StatusNotFound)
+	if links := strangers.tags("a"); !slices.ContainsFunc(links, func(a *html.Node) bool {
+		return strings.HasSuffix(attr(a, "href"), "/orders") && attr(a, "class") == string(ui.Primary)
+	}) {
+		t.Error("who has no such order isn't led to those they have")
+	}
 	s.as("cara").post(path+"/shipments/"+shipment+"/receive", nil).is(http.StatusNotFound)
 }
 
