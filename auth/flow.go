@@ -198,36 +198,11 @@ func (s *Service) Approve(ctx context.Context, flow, browser string, login Login
 // can mistake their reuse for anything else any more.
 func (s *Service) deleteExpired(ctx context.Context) error {
 	now := database.At(s.now())
-	return errors.Join(
-		deleteOld[string](ctx, s.db, "flows", "id", "expires_at < ?", now),
-		deleteOld[[]byte](ctx, s.db, "refresh_tokens", "hash", "expires_at < ?", now),
-		deleteOld[string](ctx, s.db, "grants", "id", "expires_at < ?", now),
-		deleteOld[[]byte](ctx, s.db, "attempts", "key_hash", "period < ?", s.period()-1),
-	)
-}
-
-// deleteBatch bounds what one transaction of deleteOld deletes: anybody can begin logins, and
-// to delete what a flood has left all at once would take longer than a statement may.
-const deleteBatch = 500
-
-// deleteOld deletes the rows of a table that a condition is true of.
-func deleteOld[Key any](ctx context.Context, db *database.DB, table, key, where string, then any) error {
-	for {
-		var keys []Key
-		err := db.NewSelect().Table(table).Column(key).Where(where, then).Limit(deleteBatch).Scan(ctx, &keys)
-		if err == nil && len(keys) > 0 {
-			err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-				_, err := tx.NewDelete().Table(table).Where("? IN (?)", bun.Ident(key), bun.List(keys)).Where(where, then).Exec(ctx)
-				return err
-			})
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", table, err)
-		}
-		if len(keys) == 0 {
-			return nil
-		}
-	}
+	_, flows := database.DeleteOld[string](ctx, s.db, "flows", "id", "expires_at < ?", now)
+	_, tokens := database.DeleteOld[[]byte](ctx, s.db, "refresh_tokens", "hash", "expires_at < ?", now)
+	_, grants := database.DeleteOld[string](ctx, s.db, "grants", "id", "expires_at < ?", now)
+	_, attempts := database.DeleteOld[[]byte](ctx, s.db, "attempts", "key_hash", "period < ?", s.period()-1)
+	return errors.Join(flows, tokens, grants, attempts)
 }
 
 // subset tells whether every word asked for was granted.

@@ -35,7 +35,7 @@ func TestWhatIsOverGoesInParts(t *testing.T) {
 		var attempts []attemptRow
 		var refresh []refreshRow
 		var grants []grantRow
-		for i := range 2*deleteBatch + 1 {
+		for i := range 2*database.DeleteBatch + 1 {
 			hash := hashOf(fmt.Sprint(i))
 			flows = append(flows, flowRow{ID: fmt.Sprint(i), Browser: hash, ExpiresAt: database.At(c.now())})
 			attempts = append(attempts, attemptRow{Key: hash, Period: s.period(), Count: 1})
@@ -65,11 +65,11 @@ func TestWhatIsOverGoesInParts(t *testing.T) {
 		}
 		sum := int64(0)
 		for _, n := range hook.found {
-			if sum += n; n > deleteBatch {
+			if sum += n; n > database.DeleteBatch {
 				t.Errorf("one statement deletes %d rows", n)
 			}
 		}
-		if want := int64(4 * (2*deleteBatch + 1)); sum != want {
+		if want := int64(4 * (2*database.DeleteBatch + 1)); sum != want {
 			t.Errorf("%d rows were deleted, want %d", sum, want)
 		}
 		if _, err := s.Flow(t.Context(), open, browser); err != nil {

@@ -203,25 +203,7 @@ func (db *DB) InTxOnce(ctx context.Context, u Use, result string, write func(con
 	return first, nil
 }
 
-// forgetBatch bounds what one transaction of [DB.ForgetOnce] deletes.
-const forgetBatch = 1000
-
 // ForgetOnce deletes the keys that were used before then, and tells how many.
 func (db *DB) ForgetOnce(ctx context.Context, then time.Time) (int, error) {
-	total := 0
-	for {
-		var old []once
-		err := db.NewSelect().Model(&old).Column("key").Where("at < ?", At(then)).Order("at").Limit(forgetBatch).Scan(ctx)
-		if err != nil || len(old) == 0 {
-			return total, err
-		}
-		err = db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-			_, err := tx.NewDelete().Model(&old).WherePK().Exec(ctx)
-			return err
-		})
-		if err != nil {
-			return total, err
-		}
-		total += len(old)
-	}
+	return DeleteOld[[]byte](ctx, db, "once", "key", "at < ?", At(then))
 }

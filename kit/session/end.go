@@ -11,13 +11,16 @@ import (
 
 // Delete ends a session of a user. Another user's, or one that has ended, is [ErrNone].
 func (s *Store) Delete(ctx context.Context, user, id string) error {
-	found, err := s.delete(ctx, func(q *bun.DeleteQuery) *bun.DeleteQuery {
-		return q.Where("id = ?", id).Where("user_id = ?", user)
+	return s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		found, err := database.Changed(tx.NewDelete().Model((*row)(nil)).Where("id = ?", id).Where("user_id = ?", user).Exec(ctx))
+		if err != nil {
+			return fmt.Errorf("end session: %w", err)
+		}
+		if !found {
+			return ErrNone
+		}
+		return nil
 	})
-	if err == nil && !found {
-		return ErrNone
-	}
-	return err
 }
 
 // DeleteBySID ends the sessions that belong to one at the identity provider.
@@ -44,42 +47,9 @@ func (s *Store) DeleteByUserIn(ctx context.Context, tx bun.Tx, user string) erro
 	return nil
 }
 
-func (s *Store) delete(ctx context.Context, which func(*bun.DeleteQuery) *bun.DeleteQuery) (found bool, err error) {
-	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
-		found, err = database.Changed(which(tx.NewDelete().Model((*row)(nil))).Exec(ctx))
-		return err
-	})
-	if err != nil {
-		return false, fmt.Errorf("end session: %w", err)
-	}
-	return found, nil
-}
-
-// sweepBatch bounds what one transaction of [Store.Sweep] deletes.
-const sweepBatch = 500
-
 // Sweep removes the rows of sessions that have ended by themselves, and tells how many.
 func (s *Store) Sweep(ctx context.Context) (int, error) {
-	total := 0
-	for {
-		now := s.c.Now()
-		var ids []string
-		err := s.db.NewSelect().Model((*row)(nil)).Column("id").
-			Where("expires_at <= ? OR seen_at <= ?", database.At(now), database.At(now.Add(-s.c.Idle))).
-			Limit(sweepBatch).Scan(ctx, &ids)
-		if err != nil {
-			return total, fmt.Errorf("find ended sessions: %w", err)
-		}
-		if len(ids) == 0 {
-			return total, nil
-		}
-		_, err = s.delete(ctx, func(q *bun.DeleteQuery) *bun.DeleteQuery {
-			return q.Where("id IN (?)", bun.List(ids)).
-				Where("(expires_at <= ? OR seen_at <= ?)", database.At(now), database.At(now.Add(-s.c.Idle)))
-		})
-		if err != nil {
-			return total, err
-		}
-		total += len(ids)
-	}
+	now := s.c.Now()
+	return database.DeleteOld[string](ctx, s.db, "sessions", "id",
+		"expires_at <= ? OR seen_at <= ?", database.At(now), database.At(now.Add(-s.c.Idle)))
 }
