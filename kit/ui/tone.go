@@ -1,6 +1,10 @@
 package ui
 
-import "strings"
+import (
+	"strings"
+
+	"jishi/kit/id"
+)
 
 // Tone is what a colour says; it never says it alone, there is always a text.
 type Tone string
@@ -78,8 +82,8 @@ type Head struct {
 // Fact is a name with its value; URL, if there is one, makes the value a link.
 type Fact struct{ Name, Value, URL string }
 
-// isID tells ids, such as "ord_" and 26 characters, which are long for where they stand.
+// isID tells ids, which are long for where they stand.
 func isID(s string) bool {
-	prefix, rest, _ := strings.Cut(s, "_")
-	return len(prefix) == 3 && len(rest) == 26
+	prefix, _, _ := strings.Cut(s, "_")
+	return id.Valid(prefix, s)
 }
