@@ -16,7 +16,7 @@ import (
 	"strings"
 	"testing"
 
-	"jishi/tests/harness"
+	"jishi/kit/database/dbtest"
 )
 
 // root is of the repository.
@@ -48,8 +48,8 @@ func TestEveryGuardIsThere(t *testing.T) {
 
 // Without a guard its test fails; with it, it passes.
 func TestEveryGuardIsMissed(t *testing.T) {
-	if !harness.Long() {
-		t.Skipf("%d guards are taken out in the long form (%s)", len(guards), harness.LongVariable)
+	if !dbtest.Long() {
+		t.Skipf("%d guards are taken out in the long form (%s)", len(guards), dbtest.LongVariable)
 	}
 	tree := copied(t)
 	for _, g := range guards {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 	"jishi/pay/payclient"
 	"jishi/shop/shopclient"
@@ -47,7 +48,7 @@ func TestInput(t *testing.T) { inputs(t, open(t, harness.Config{})) }
 
 // What databases make of a text differs most in the other one.
 func TestInputOnMariaDB(t *testing.T) {
-	if !harness.Long() {
+	if !dbtest.Long() {
 		t.Skip("the long form tries it on MariaDB too: TEST_LONG=1")
 	}
 	inputs(t, open(t, harness.Config{MariaDB: true}))

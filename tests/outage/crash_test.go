@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"jishi/kit/crash"
+	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 	"jishi/kit/money"
 	"jishi/pay/payclient"
@@ -80,7 +81,7 @@ func TestTheMarketDiesAtEveryPoint(t *testing.T) {
 	binary := harness.CrashBinary(t)
 	points := crashPoints(t)
 	shapes, times := map[string]bool{"sqlite": false}, 1
-	if harness.Long() {
+	if dbtest.Long() {
 		shapes["mariadb"], times = true, 25
 	}
 	for name, mariadb := range shapes {

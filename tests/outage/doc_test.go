@@ -8,6 +8,7 @@ package outage_test
 import (
 	"testing"
 
+	"jishi/kit/database/dbtest"
 	"jishi/tests/harness"
 )
 
@@ -15,7 +16,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 
 // rounds is how many outages a test has.
 func rounds(short int) int {
-	if harness.Long() {
+	if dbtest.Long() {
 		return 20
 	}
 	return short

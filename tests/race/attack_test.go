@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 	"jishi/kit/money"
 	"jishi/pay/payclient"
@@ -30,7 +31,7 @@ type attack struct {
 
 func attacks(t *testing.T, f func(t *testing.T, a *attack)) {
 	rounds := 20
-	if harness.Long() {
+	if dbtest.Long() {
 		rounds = 1000
 	}
 	for name, c := range map[string]harness.Config{"sqlite": {}, "three replicas on mariadb": {Replicas: 3, MariaDB: true}} {
@@ -242,7 +243,7 @@ func TestAKeyCountsOnceAcrossReplicasAndRestarts(t *testing.T) {
 	attacks(t, func(t *testing.T, a *attack) {
 		const sends = 100
 		keys := a.rounds / 2
-		if harness.Long() {
+		if dbtest.Long() {
 			keys = 1000
 		}
 		product := a.seller.Offer(t, "teapot", "1", int64(keys)+1000)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"jishi/kit/database/dbtest"
 	"jishi/tests/harness"
 )
 
@@ -14,7 +15,7 @@ import (
 // are told that it is sold out, nothing is left, and the market adds up.
 func TestFlashSale(t *testing.T) {
 	buyers, pieces, clients := 300, 30, 100
-	if harness.Long() {
+	if dbtest.Long() {
 		buyers, pieces, clients = 20000, 1000, 1000
 	}
 	m := harness.Start(t, harness.Config{Replicas: 3, MariaDB: true, Flags: []string{"--log-level", "warn"}})

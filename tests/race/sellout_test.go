@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"jishi/kit/database/dbtest"
 	"jishi/shop/shopclient"
 	"jishi/tests/harness"
 )
@@ -13,7 +14,7 @@ import (
 // their money.
 func TestSoldOutInARush(t *testing.T) {
 	buyers, pieces := 100, 20
-	if harness.Long() {
+	if dbtest.Long() {
 		buyers, pieces = 300, 50
 	}
 	each(t, func(t *testing.T, m *harness.Market) {
