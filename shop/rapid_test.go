@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,22 +30,47 @@ var dan = Person{"usr_dan", "Dan"} // buys, and has little money
 // Whatever people, their purses and time do with orders, asked again or not, is what the model
 // says, and every invariant holds after each step. How many sequences of how many steps:
 // -rapid.checks, -rapid.steps.
+//
+// After a step that committed nothing, and by which nothing changes in the model, there is
+// nothing new to see: on MariaDB and TiDB, where looking is most of the work and commits can be
+// counted, such a step is looked at together with the next one, or at the sequence's end.
 func TestTheShopIsItsModel(t *testing.T) {
 	rapidtest.Brief(t)
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {
-		runs, steps := 0, 0
+		runs, steps, looks := 0, 0, 0
+		done := &commits{}
+		db.NewSelect().DB().AddQueryHook(done) // not WithQueryHook: db would not use the copy
 		rapid.Check(t, func(rt *rapid.T) {
 			runs++
 			w := newWorld(t, db)
-			verbs := w.verbs()
+			counted := done.n.Load() > 0 // those that write don't use this pool on SQLite
+			verbs, before, want := w.verbs(), int64(-1), ""
 			verbs[""] = func(rt *rapid.T) {
 				steps++
-				w.check(rt)
+				now, model := done.n.Load(), w.m.String()
+				if !counted || now != before || model != want {
+					looks++
+					w.check(rt)
+				}
+				before, want = now, model
+				w.m.now = w.m.now.Add(time.Second)
 			}
 			rt.Repeat(verbs)
+			w.check(rt)
 		})
-		t.Logf("%d sequences, %d steps", runs, steps)
+		t.Logf("%d sequences, %d steps, %d of them looked at", runs, steps, looks)
 	}, Migrate)
+}
+
+// commits counts the transactions that were committed through a pool.
+type commits struct{ n atomic.Int64 }
+
+func (*commits) BeforeQuery(ctx context.Context, _ *bun.QueryEvent) context.Context { return ctx }
+
+func (c *commits) AfterQuery(_ context.Context, e *bun.QueryEvent) {
+	if e.Query == "COMMIT" {
+		c.n.Add(1)
+	}
 }
 
 // purses is a pay that counts what people have.
@@ -195,7 +221,7 @@ func (w *world) be(how temper) {
 	w.pay.be(how)
 }
 
-// check compares everything, and lets a second pass.
+// check compares everything.
 func (w *world) check(rt *rapid.T) {
 	if got, want := w.look(rt), w.m.String(); got != want {
 		rt.Fatalf("there is\n%s\nthe model has\n%s", differing(got, want), differing(want, got))
@@ -204,7 +230,6 @@ func (w *world) check(rt *rapid.T) {
 	if err != nil {
 		rt.Fatal(err)
 	}
-	w.m.now = w.m.now.Add(time.Second)
 }
 
 // differing are the lines of a text that another one hasn't.
