@@ -27,6 +27,7 @@ const (
 	keyStaged   = 15 * time.Minute    // published, not signing yet
 	keyRetained = 31 * 24 * time.Hour // published, not signing any more; no token may live longer
 	keysFresh   = 30 * time.Second
+	keysAgain   = time.Second     // until they are asked for again where none is known
 	keysTimeout = 5 * time.Second // for the database to give them
 )
 
@@ -63,7 +64,8 @@ type keyRing struct {
 	sealer Sealer
 	now    func() time.Time
 
-	reading sync.Mutex // held while keys are read
+	reading sync.Mutex // held while keys are read; guards failed
+	failed  time.Time  // when no key was known, and none could be read
 
 	mu   sync.RWMutex
 	keys []signingKey // guarded by mu, as is read; oldest first
@@ -77,7 +79,8 @@ func (k *keyRing) known() (keys []signingKey, fresh bool) {
 }
 
 // all gives the keys, oldest first, as they were keysFresh ago or, while the database is away,
-// before. The first call in the life of a market makes the first key.
+// before. The first call in the life of a market makes the first key. Refusal:
+// database.ErrUnavailable when no key was ever read: who waited for the same answer gets it too.
 func (k *keyRing) all(ctx context.Context) ([]signingKey, error) {
 	keys, fresh := k.known()
 	if fresh {
@@ -92,6 +95,9 @@ func (k *keyRing) all(ctx context.Context) ([]signingKey, error) {
 	if keys, fresh = k.known(); fresh { // somebody else read them meanwhile
 		return keys, nil
 	}
+	if k.now().Sub(k.failed) < keysAgain {
+		return nil, database.ErrUnavailable
+	}
 	// They are for all callers; that the first one leaves must not count as the database's fault.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keysTimeout)
 	defer cancel()
@@ -103,6 +109,10 @@ func (k *keyRing) all(ctx context.Context) ([]signingKey, error) {
 	}
 	if err != nil {
 		if len(keys) == 0 {
+			k.failed = k.now()
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = database.ErrUnavailable.Because(err)
+			}
 			return nil, fmt.Errorf("read signing keys: %w", err)
 		}
 		loaded = keys // the database is away: what is known goes on working

@@ -3,6 +3,7 @@ package auth
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,21 @@ func TestReplicasShareKeys(t *testing.T) {
 			}
 		}
 	}, Migrate)
+}
+
+// While no key was ever read, who comes just after a failure is refused without asking again.
+func TestKeysThatCannotBeRead(t *testing.T) {
+	db := dbtest.Open(t, dbtest.SQLite(t)) // without tables
+	c := newClock()
+	ring := &keyRing{db: db, now: c.now}
+	for i, want := range []bool{false, true, true, false} {
+		if i == 3 {
+			c.pass(keysAgain)
+		}
+		if _, err := ring.all(t.Context()); err == nil || errors.Is(err, database.ErrUnavailable) != want {
+			t.Errorf("call %d: got %v, refused as just after a failure: want %t", i, err, want)
+		}
+	}
 }
 
 // The next key is published before it signs, and the one before it stays published.

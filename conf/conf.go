@@ -51,7 +51,7 @@ type Config struct {
 	Fee            Percent        `default:"0" help:"The market's part of what sellers get, in percent with at most two decimals."`
 	WebhookAllow   []string       `help:"Networks (CIDR) that webhooks may go to although they are not public, also without TLS; none by default."`
 	Demo           bool           `help:"Start with the demo market where nobody has registered yet."`
-	LoginLimit     int            `default:"20" help:"Wrong passwords per account in ten minutes before its logins are refused."`
+	LoginLimit     int            `default:"20" help:"Wrong passwords per account in ten minutes before its logins are refused, but in browsers that its user has logged in with."`
 
 	Auth Module `embed:"" prefix:"auth-"`
 	Pay  Module `embed:"" prefix:"pay-"`

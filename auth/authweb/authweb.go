@@ -5,6 +5,7 @@ package authweb
 import (
 	"embed"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 
@@ -107,6 +108,7 @@ func refuse(w http.ResponseWriter, r *http.Request, err error, form func(texts m
 		}
 		if status == 0 {
 			status = f.Kind.Status()
+			maps.Copy(w.Header(), web.RefusalHeaders(f))
 		}
 		if _, found := texts[f.Field]; !found {
 			texts[f.Field] = locale.Fault(r.Context(), f)

@@ -143,6 +143,8 @@ func TestAKnownBrowserIsNotKeptOut(t *testing.T) {
 		form := unknown.Get("/auth/login").Form("login", "identifier", c.who, "password", authtest.Password)
 		if p := c.browser.Post("/auth/login", form); p.Status != c.want {
 			t.Errorf("%s: got %d, want %d", what, p.Status, c.want)
+		} else if after, _ := strconv.Atoi(p.Header.Get("Retry-After")); c.want == 429 && after < 30 {
+			t.Errorf("%s: may come again after %d s, want minutes", what, after)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package oidc
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 
 	"jishi/auth"
+	"jishi/kit/fault"
 	"jishi/kit/web"
 )
 
@@ -62,6 +64,7 @@ func (s *server) Authorize(ctx context.Context, r *op.ClientRequest[oidc.AuthReq
 		if errors.Is(err, auth.ErrGrant) {
 			return nil, oidc.ErrInvalidRequest().WithDescription("a parameter is malformed or too long")
 		}
+		maps.Copy(v.w.Header(), web.RefusalHeaders(fault.Of(err)))
 		return nil, refusal(ctx, err)
 	}
 	switch {

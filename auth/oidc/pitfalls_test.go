@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -563,8 +564,12 @@ func TestBegunLoginsAreLimitedByAddress(t *testing.T) {
 	}{{"192.0.2.1:1000", 303}, {"192.0.2.1:1001", 429}, {"192.0.2.2:1000", 303}} {
 		r := httptest.NewRequest(http.MethodGet, base+authorize(), nil)
 		r.RemoteAddr = c.from
-		if a := send(m, r); a.Status != c.want {
+		a := send(m, r)
+		if a.Status != c.want {
 			t.Errorf("%s: got %d %s, want %d", c.from, a.Status, a.Body, c.want)
+		}
+		if after, _ := strconv.Atoi(a.Header.Get("Retry-After")); c.want == 429 && (after < 60 || a.Error != "temporarily_unavailable") {
+			t.Errorf("%s: got %s, again after %d s; want temporarily_unavailable, and about an hour", c.from, a.Error, after)
 		}
 	}
 }

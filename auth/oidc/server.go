@@ -11,6 +11,7 @@ import (
 	"github.com/zitadel/schema"
 
 	"jishi/auth"
+	"jishi/auth/authclient"
 	"jishi/kit/fault"
 	"jishi/kit/ops"
 )
@@ -129,6 +130,9 @@ var words = []struct {
 	{auth.ErrTarget, func() error { return oidc.ErrInvalidTarget() }},
 	{auth.ErrScope, func() error { return oidc.ErrInvalidScope() }},
 	{auth.ErrClient, func() error { return op.NewStatusError(oidc.ErrInvalidClient(), http.StatusUnauthorized) }},
+	{authclient.ErrLimited, func() error {
+		return op.NewStatusError((&oidc.Error{ErrorType: "temporarily_unavailable"}).WithDescription("%s", authclient.ErrLimited.Detail), http.StatusTooManyRequests)
+	}},
 	{auth.ErrToken, func() error {
 		return op.NewStatusError(&oidc.Error{ErrorType: "invalid_token"}, http.StatusUnauthorized)
 	}},

@@ -12,7 +12,8 @@ import (
 const DeleteBatch = 500
 
 // DeleteOld deletes the rows of a table that a condition is true of, a part in a transaction each,
-// and tells how many it found. Key is the type of the column key, whose values are unique.
+// and tells how many it found. Key is the type of the column key, of whose values each is in few
+// rows.
 func DeleteOld[Key any](ctx context.Context, db *DB, table, key, where string, args ...any) (int, error) {
 	total := 0
 	for {

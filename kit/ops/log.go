@@ -41,13 +41,16 @@ func NewLog(stderr *os.File, dir string, level slog.Level) (*slog.Logger, io.Clo
 		MaxBackups: logGenerations,
 		Compress:   true,
 	}
-	// It is opened by what is written first, whose error slog drops.
-	if _, err := file.Write(nil); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, nil, fmt.Errorf("log-dir %s: %w", dir, err)
 	}
-	lock, err := lockFile(file.Filename + ".lock")
+	lock, err := lockFile(file.Filename + ".lock") // before the log is opened, which compresses old generations
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("log-dir %s: %w", dir, err), file.Close())
+		return nil, nil, fmt.Errorf("log-dir %s: %w", dir, err)
+	}
+	// It is opened by what is written first, whose error slog drops.
+	if _, err := file.Write(nil); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("log-dir %s: %w", dir, err), lock.Close())
 	}
 	return slog.New(slog.NewMultiHandler(console, slog.NewJSONHandler(file, &slog.HandlerOptions{Level: level}))), lockedFile{file, lock}, nil
 }

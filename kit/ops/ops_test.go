@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOneLinePerRequest(t *testing.T) {
@@ -67,6 +68,19 @@ func TestAnAnswerThatIsCutOff(t *testing.T) {
 		m.Private(nil).ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
 		if !strings.Contains(rec.Body.String(), `jishi_http_requests_total{route="other",status="`+want+`"} 1`) || !strings.Contains(out.String(), "status="+want) {
 			t.Errorf("sent %q: want status %s in\n%s", sent, want, &out)
+		}
+	}
+}
+
+// Who leaves at once says nothing of us; who waited before that may have given us up.
+func TestWhoLeaves(t *testing.T) {
+	for took, want := range map[time.Duration]string{time.Second: "level=INFO", 8 * time.Second: "level=WARN"} {
+		var out bytes.Buffer
+		ctx, leave := context.WithCancel(t.Context())
+		leave()
+		NewMetrics().request(ctx, slog.New(slog.NewTextHandler(&out, nil)), "GET", &line{gone: true}, &recorder{status: 500}, took)
+		if !strings.Contains(out.String(), want) || !strings.Contains(out.String(), "status=499") {
+			t.Errorf("after %v: want %s, 499 in %s", took, want, &out)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -40,8 +41,20 @@ func Failed(ctx context.Context, err error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.attrs = append(l.attrs, slog.String("err", err.Error()))
-		l.gone = errors.Is(err, context.Canceled)
+		l.gone = isCancel(err)
 	}
+}
+
+// isCancel tells whether an error says nothing but that a context was canceled; of errors that
+// are joined each has to.
+func isCancel(err error) bool {
+	if all, joined := err.(interface{ Unwrap() []error }); joined {
+		return !slices.ContainsFunc(all.Unwrap(), func(e error) bool { return !isCancel(e) })
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return isCancel(inner)
+	}
+	return errors.Is(err, context.Canceled)
 }
 
 // Route names the route pattern of the request that ctx belongs to: the label of its
@@ -58,8 +71,12 @@ func Route(ctx context.Context, pattern string) {
 // which failed at nothing else. Nobody gets it; nginx's log has the same number for it.
 const statusLeft = 499
 
+// hung is how long a sender waits who leaves because something hangs: less than the modules' own
+// clients do.
+const hung = 5 * time.Second
+
 // Requests writes one line per request and counts it. Answers of 500 and more are
-// errors, the rest is information.
+// errors, a sender who waited for long and left is a warning, the rest is information.
 func Requests(log *slog.Logger, m *Metrics) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -95,8 +112,11 @@ func (m *Metrics) request(ctx context.Context, log *slog.Logger, method string, 
 	m.requests.WithLabelValues(l.route, strconv.Itoa(rec.status)).Inc()
 	m.seconds.WithLabelValues(l.route).Observe(took.Seconds())
 	level := slog.LevelInfo
-	if rec.status >= http.StatusInternalServerError {
+	switch {
+	case rec.status >= http.StatusInternalServerError:
 		level = slog.LevelError
+	case rec.status == statusLeft && took >= hung:
+		level = slog.LevelWarn
 	}
 	log.LogAttrs(ctx, level, "request", append(l.attrs,
 		slog.String("method", method),

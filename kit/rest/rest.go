@@ -72,6 +72,9 @@ func send[T any](ctx context.Context, hc *http.Client, method, url string, heade
 	if err != nil {
 		return out, ErrNoReply.Because(err)
 	}
+	if res.StatusCode == http.StatusRequestTimeout { // of the last sending; one before it may have arrived whole
+		return out, ErrNoReply.Because(fault.Decode(res.StatusCode, reply))
+	}
 	if res.StatusCode >= 400 {
 		return out, fault.Decode(res.StatusCode, reply)
 	}

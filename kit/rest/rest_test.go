@@ -87,6 +87,15 @@ func TestARequestThatLeftOnceMayHaveBeenDone(t *testing.T) {
 	}
 }
 
+// A 408 is of the last sending: one before it, of a request with a key, may have been done.
+func TestARequestThatCameTooSlowlyMayHaveBeenDone(t *testing.T) {
+	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestTimeout) }))
+	defer late.Close()
+	if _, err := Call[struct{}](t.Context(), client(t), http.MethodPost, late.URL, "key", nil); !errors.Is(err, ErrNoReply) {
+		t.Errorf("got %v, want %v", err, ErrNoReply)
+	}
+}
+
 func TestARequestThatNeverLeftDidNothing(t *testing.T) {
 	if _, err := Call[any](t.Context(), client(t), http.MethodPost, away(), "k", map[string]string{"a": "b"}); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("got %v, want %v", err, ErrUnreachable)

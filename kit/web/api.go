@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -185,13 +186,13 @@ type problem struct {
 func (p problem) Error() string             { return fmt.Sprint(p.doc["detail"]) }
 func (p problem) GetStatus() int            { return p.f.Kind.Status() }
 func (p problem) ContentType(string) string { return fault.ContentType }
-func (p problem) GetHeaders() http.Header   { return refusalHeaders(p.f) }
+func (p problem) GetHeaders() http.Header   { return RefusalHeaders(p.f) }
 
 // soon is when to try again where a refusal doesn't say, in seconds.
 const soon = "2"
 
-// refusalHeaders are those that belong to a refusal wherever it is answered.
-func refusalHeaders(f *fault.Error) http.Header {
+// RefusalHeaders are those that belong to a refusal wherever it is answered.
+func RefusalHeaders(f *fault.Error) http.Header {
 	h := http.Header{}
 	switch f.Kind {
 	case fault.Unauthenticated:
@@ -254,9 +255,7 @@ func shapeFault(m *huma.ErrorModel) error {
 func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	f := fault.Of(err)
 	ops.Failed(r.Context(), err)
-	for k, v := range refusalHeaders(f) {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), RefusalHeaders(f))
 	w.Header().Set("Content-Type", fault.ContentType)
 	w.WriteHeader(f.Kind.Status())
 	_ = huma.DefaultJSONFormat.Marshal(w, fault.Problem(err)) // a reader that left

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"maps"
 	"net/http"
 	"strconv"
 
@@ -30,9 +31,7 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ops.Failed(r.Context(), err)
 	f := fault.Of(err)
-	for k, v := range refusalHeaders(f) {
-		w.Header()[k] = v
-	}
+	maps.Copy(w.Header(), RefusalHeaders(f))
 	if IsFragment(r) {
 		// In the fragment's place it would take away what can be tried again.
 		w.Header().Set("HX-Retarget", "#flash")

@@ -390,13 +390,14 @@ func TestWhoLeavesIsNoFailure(t *testing.T) {
 		leaves bool
 		status string
 	}{
-		"left":                         {gone, true, "499"},
-		"left before it was begun":     {fault.New(fault.Busy, "test.busy", "Later.").Because(gone), true, "499"},
-		"left within a COMMIT":         {fault.New(fault.Unknown, "test.unknown", "Who knows.").Because(gone), true, "499"},
-		"refused, and left":            {fault.ErrForbidden, true, "403"},
-		"broken, and left":             {errors.New("dial 10.0.0.7: refused"), true, "500"},
-		"a part of the work was ended": {gone, false, "500"},
-		"our time was over":            {fault.New(fault.Busy, "test.busy", "Later.").Because(context.DeadlineExceeded), false, "503"},
+		"left":                           {gone, true, "499"},
+		"left before it was begun":       {fault.New(fault.Busy, "test.busy", "Later.").Because(gone), true, "499"},
+		"left within a COMMIT":           {fault.New(fault.Unknown, "test.unknown", "Who knows.").Because(gone), true, "499"},
+		"refused, and left":              {fault.ErrForbidden, true, "403"},
+		"broken, and left":               {errors.New("dial 10.0.0.7: refused"), true, "500"},
+		"broken, the look after it left": {fault.New(fault.Unknown, "test.unknown", "Who knows.").Because(errors.Join(errors.New("lost"), gone)), true, "504"},
+		"a part of the work was ended":   {gone, false, "500"},
+		"our time was over":              {fault.New(fault.Busy, "test.busy", "Later.").Because(context.DeadlineExceeded), false, "503"},
 	} {
 		mux := http.NewServeMux()
 		mux.Handle("GET /page", Page(func(http.ResponseWriter, *http.Request) error { return c.err }))

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"jishi/kit/database/dbtest"
+	"jishi/kit/fault"
 	"jishi/kit/money"
 	"jishi/pay/payclient"
 	"jishi/shop"
@@ -46,6 +47,22 @@ func (s *server) post(body, secret []byte, at time.Time) int {
 	}
 	_ = res.Body.Close()
 	return res.StatusCode
+}
+
+// An order stands for which pay could not be asked, however that failed.
+func TestAnOrderStandsThatPayDidNotTake(t *testing.T) {
+	s := serve(t, dbtest.Open(t, dbtest.SQLite(t), shop.Migrate))
+	p, err := s.as("ann").AddProduct(t.Context(), shopclient.NewProduct{Title: "Cup", Price: money.Input{Amount: "3"}, Stock: 20}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []fault.Kind{fault.Busy, fault.Unknown, fault.Internal, fault.Limited} {
+		s.pay.Set(func(x *shoptest.Pay) { x.Before = fault.New(kind, "test.failed", "It failed.") })
+		o, err := s.as("bob").PlaceOrder(t.Context(), shopclient.NewOrder{Items: []shopclient.NewItem{{Product: p.ID, Quantity: 1}}}, "")
+		if err != nil || o.State != string(shop.Pending) {
+			t.Errorf("%v: got %s, %v; want an order that is pending", kind, o.State, err)
+		}
+	}
 }
 
 // What pay says is heard when it is pay who says so, now; saying it twice is harmless.

@@ -75,7 +75,7 @@ func compile(dir string, alive *os.File, flags ...string) (string, error) {
 func CrashBinary(t testing.TB) string {
 	t.Helper()
 	path, err := compile(t.TempDir(), nil, "-tags", "crash")
-	if err != nil {
+	if err := errors.Join(err, lookAtSources()); err != nil {
 		t.Fatal(err)
 	}
 	return path
