@@ -127,7 +127,7 @@ func (m *Market) open(ctx context.Context, module string, sets ...func(context.C
 	if durable, err := db.Durable(ctx); err != nil {
 		return nil, err
 	} else if !durable {
-		m.log.Warn("the database may forget what it has acknowledged: set innodb_flush_log_at_trx_commit = 1", slog.String("module", module))
+		m.log.Warn("the database may forget what it has acknowledged: set innodb_flush_log_at_trx_commit = 1, and with a binary log sync_binlog = 1", slog.String("module", module))
 	}
 	m.work = append(m.work, func(ctx context.Context) error { return m.tidy(ctx, module, db) })
 	return db, nil

@@ -147,15 +147,27 @@ func (r refusing) QueryContext(ctx context.Context, query string, args ...any) (
 }
 
 // Durable tells whether what is committed here survives a power failure, as far as the
-// settings go: SQLite's are ours, those of a server its operator's.
+// settings go: SQLite's are ours, those of a server its operator's. A server with a binary log
+// recovers by that, so that it has to be on disk too:
+// https://mariadb.com/kb/en/binary-log-group-commit-and-innodb-flushing-performance/
 func (db *DB) Durable(ctx context.Context) (bool, error) {
-	question, least, most := "SELECT @@innodb_flush_log_at_trx_commit", 1, 1
 	if db.dialect() == "sqlite" {
-		question, least, most = "PRAGMA synchronous", 2, 3 // FULL and EXTRA
+		var level int
+		err := db.write.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level) // of the connection that writes
+		return level >= 2, refusal(err)                                         // FULL, EXTRA
 	}
-	var level int
-	if err := db.write.QueryRowContext(ctx, question).Scan(&level); err != nil { // of a connection that writes
+	var settings []struct {
+		Name  string `bun:"Variable_name"`
+		Value string `bun:"Value"`
+	}
+	err := db.write.NewRaw("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('innodb_flush_log_at_trx_commit', 'log_bin', 'sync_binlog')").Scan(ctx, &settings)
+	if err != nil {
 		return false, fmt.Errorf("is it durable: %w", refusal(err))
 	}
-	return least <= level && level <= most, nil
+	is := map[string]string{}
+	for _, s := range settings {
+		is[s.Name] = s.Value
+	}
+	flushes := is["innodb_flush_log_at_trx_commit"] == "1" || is["innodb_flush_log_at_trx_commit"] == "3"
+	return flushes && (is["log_bin"] != "ON" || is["sync_binlog"] == "1"), nil
 }

@@ -396,6 +396,19 @@ func TestDurable(t *testing.T) {
 	}, things)
 }
 
+// A server that has a binary log forgets what isn't on disk there.
+func TestDurableWithABinaryLog(t *testing.T) {
+	db := dbtest.Open(t, dbtest.NewServer(t, "--log-bin").Database(t, "things"), things)
+	for value, want := range map[int]bool{0: false, 1: true, 100: false} {
+		if _, err := db.NewSelect().DB().NewRaw("SET GLOBAL sync_binlog = ?", value).Exec(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := db.Durable(t.Context()); err != nil || got != want {
+			t.Errorf("sync_binlog = %d: %v, %v, want %v", value, got, err, want)
+		}
+	}
+}
+
 // Whatever ends a transaction, nothing of it stays.
 func TestNothingHappenedUnlessItDid(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *database.DB) {

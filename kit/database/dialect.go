@@ -117,7 +117,7 @@ func poolOf(c *mysql.Config, most int) (*sql.DB, error) {
 	pool.SetMaxOpenConns(most)
 	pool.SetMaxIdleConns(most)
 	pool.SetConnMaxIdleTime(time.Minute)
-	pool.SetConnMaxLifetime(time.Hour) // follow a name that moves to another server
+	pool.SetConnMaxLifetime(5 * time.Minute) // follow a name that moves to another server
 	return pool, nil
 }
 
@@ -146,6 +146,7 @@ func mysqlConfig(text string) (*mysql.Config, error) {
 	}
 	c.ClientFoundRows = true // rows affected = rows found, as on SQLite
 	c.InterpolateParams = true
+	c.RejectReadOnly = true // the connection to a server that isn't the primary any more ends: it is away
 	c.Collation = "utf8mb4_bin"
 	c.Params = map[string]string{
 		"sql_mode":  "'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
@@ -154,7 +155,10 @@ func mysqlConfig(text string) (*mysql.Config, error) {
 		// there when it has waited for this long, above the time that the pool keeps idle connections.
 		// One that stands still in the middle of a transaction has ten seconds, so that others
 		// have the rows that it locked before their own time is over. MySQL has no such setting.
-		"wait_timeout": "90 /*M!100300 , idle_transaction_timeout = 10 */ /*T! , tidb_idle_transaction_timeout = 10 */",
+		// TiDB's transactions are as READ COMMITTED and its duplicate keys as early as elsewhere
+		// only in these modes, whatever a cluster is set to.
+		"wait_timeout": "90 /*M!100300 , idle_transaction_timeout = 10 */ /*T! , tidb_idle_transaction_timeout = 10" +
+			" , tidb_txn_mode = 'pessimistic' , tidb_constraint_check_in_place_pessimistic = ON */",
 	}
 	c.Timeout = 5 * time.Second
 	c.ReadTimeout = 60 * time.Second // COMMIT can't be interrupted otherwise; above the server's lock wait of 50 s

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"modernc.org/sqlite"
@@ -45,15 +46,19 @@ var mysqlTrouble = map[uint16]trouble{
 	1213: conflict, // deadlock
 	1205: conflict, // lock wait timeout
 	1020: conflict, // record has changed since last read (innodb_snapshot_isolation)
+	3101: conflict, // MySQL: Group Replication had it rolled back
 	8002: conflict, // TiDB: SELECT FOR UPDATE met a write conflict
 	8005: conflict, // TiDB: write conflict
 	8022: conflict, // TiDB: commit failed and was rolled back
+	8027: conflict, // TiDB: it hasn't heard of the schema for too long to commit
 	8028: conflict, // TiDB: the schema changed during the transaction
 	9007: conflict, // TiDB: write conflict
 
 	1021: full, // disk full
 	1114: full, // table is full
 	3:    full, // error writing file, mostly no space
+	1026: full, // the same, of another one
+	3675: full, // MySQL: no space for a table
 
 	1040: away, // too many connections
 	1203: away, // too many connections of this user
@@ -64,9 +69,10 @@ var mysqlTrouble = map[uint16]trouble{
 	1159: away, // timeout reading packets
 	1160: away, // error writing packets
 	1161: away, // timeout writing packets
-	1290: away, // read only: a replica that isn't the primary any more
-	1836: away, // read only
+	1226: away, // this user has as many connections as it may
 	1927: away, // connection was killed
+	3032: away, // MySQL: offline mode
+	3100: away, // MySQL: Group Replication failed before COMMIT
 	4031: away, // MySQL: connection was closed since it said nothing for long
 	8501: away, // TiDB: the result is undetermined
 	9001: away, // TiDB: placement driver timeout
@@ -74,14 +80,21 @@ var mysqlTrouble = map[uint16]trouble{
 	9003: away, // TiDB: storage busy
 	9004: away, // TiDB: resolving a lock took too long
 	9005: away, // TiDB: region unavailable
+	8252: away, // TiDB: throttled by its resource group
+	9008: away, // TiDB: storage takes no more requests
+	9010: away, // TiDB: storage calls the request stale
+	9011: away, // TiDB: storage has no time yet
 }
 
-// TiDB's error of a statement that has met others' locks too often has no number of its own:
-// https://github.com/pingcap/tidb/blob/master/pkg/executor/adapter.go
-const (
-	unnumbered = 1105
-	lockTries  = "pessimistic lock retry limit reached"
-)
+// unnumbered are TiDB's errors without a number of their own, by what their text has. Storage that
+// is full says so in two ways: https://github.com/pingcap/tidb/issues/29557
+const unnumbered = 1105
+
+var unnumberedTrouble = map[string]trouble{
+	"pessimistic lock retry limit reached": conflict, // https://github.com/pingcap/tidb/blob/master/pkg/executor/adapter.go
+	"disk full":                            full,
+	"disk_full":                            full,
+}
 
 func troubleOf(err error) trouble {
 	switch {
@@ -94,8 +107,12 @@ func troubleOf(err error) trouble {
 		if t, known := mysqlTrouble[e.Number]; known {
 			return t
 		}
-		if e.Number == unnumbered && e.Message == lockTries {
-			return conflict
+		if e.Number == unnumbered {
+			for text, t := range unnumberedTrouble {
+				if strings.Contains(e.Message, text) {
+					return t
+				}
+			}
 		}
 		return other
 	}

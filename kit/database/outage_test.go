@@ -92,15 +92,17 @@ func TestATransactionThatSaysNothingIsTakenBack(t *testing.T) {
 			t.Skip("it has no connections that could be lost")
 		}
 		insert(t, db, thing{ID: "a"})
-		setting := "idle_transaction_timeout"
+		setting, settings := "idle_transaction_timeout", map[string]string{"wait_timeout": "90"}
 		if strings.HasSuffix(t.Name(), "tidb") {
 			setting = "tidb_idle_transaction_timeout"
+			settings["tidb_txn_mode"], settings["tidb_constraint_check_in_place_pessimistic"] = "pessimistic", "1"
 		}
+		settings[setting] = "10"
 		err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
-			for name, want := range map[string]int{"wait_timeout": 90, setting: 10} {
-				var seconds int
-				if err := tx.NewSelect().ColumnExpr("@@SESSION.?", bun.Ident(name)).Scan(ctx, &seconds); err != nil || seconds != want {
-					t.Errorf("%s is %d s, %v; want %d", name, seconds, err, want)
+			for name, want := range settings {
+				var value string
+				if err := tx.NewSelect().ColumnExpr("@@SESSION.?", bun.Ident(name)).Scan(ctx, &value); err != nil || value != want {
+					t.Errorf("%s is %s, %v; want %s", name, value, err, want)
 				}
 			}
 			if _, err := tx.NewUpdate().Model((*thing)(nil)).Set("n = 100").Where("id = ?", "a").Exec(ctx); err != nil {
@@ -115,6 +117,48 @@ func TestATransactionThatSaysNothingIsTakenBack(t *testing.T) {
 			t.Errorf("n = %d and %v, want 1 and %v", n, err, database.ErrUnknown)
 		}
 	}, things)
+}
+
+// A server that isn't the primary any more is away, and the connection to it ends, so that the next
+// one goes to where its name leads by then.
+func TestAServerThatMayOnlyBeRead(t *testing.T) {
+	server := dbtest.NewServer(t)
+	u, err := url.Parse(server.Database(t, "things"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := dbtest.Open(t, u.String(), things)
+	do := func(statements ...string) {
+		t.Helper()
+		for _, s := range statements {
+			if _, err := root.NewSelect().DB().NewRaw(s).Exec(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	do("CREATE USER jishi", "GRANT ALL ON things.* TO jishi")
+	u.User = url.User("jishi")
+	db := dbtest.Open(t, u.String())
+	insert(t, db, thing{ID: "a"})
+	connection := func() (id int64) {
+		t.Helper()
+		if err := db.NewSelect().ColumnExpr("CONNECTION_ID()").Scan(t.Context(), &id); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	before := connection()
+	do("SET GLOBAL read_only = ON")
+	if err := addOne(t.Context(), db, "a"); !errors.Is(err, database.ErrUnavailable) {
+		t.Errorf("got %v, want %v", err, database.ErrUnavailable)
+	}
+	if connection() == before {
+		t.Error("the connection is still in use")
+	}
+	do("SET GLOBAL read_only = OFF")
+	if err := addOne(t.Context(), db, "a"); err != nil {
+		t.Error(err)
+	}
 }
 
 // A snapshot's statement may take longer than others may.

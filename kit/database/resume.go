@@ -133,6 +133,8 @@ func (m *migration) step(ctx context.Context, at place, statement string, again 
 	m.at = begun
 	_, err := m.c.ExecContext(ctx, statement)
 	switch {
+	case isBeingMade(err):
+		return ErrUnavailable.Because(err)
 	case !isThere(err):
 		return err
 	case again:
@@ -201,6 +203,14 @@ func isThere(err error) bool {
 		return true
 	}
 	return false
+}
+
+// isBeingMade tells whether TiDB goes on by itself with an index that a server began which is gone:
+// it is there when that has succeeded.
+// https://github.com/pingcap/tidb/blob/master/pkg/ddl/executor.go
+func isBeingMade(err error) bool {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	return ok && e.Number == 1061 && strings.Contains(e.Message, "background job")
 }
 
 // script is a file of a migration.

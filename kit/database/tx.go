@@ -27,8 +27,8 @@ const (
 // makes no calls to the outside. A conflict with other transactions that stays is
 // [ErrBusy], a database that is away [ErrUnavailable], a disk without space [ErrFull]; all
 // say that nothing happened.
-// [ErrUnknown] says that the connection or the time was lost while committing: whether it
-// happened must be looked up.
+// [ErrUnknown] says that the connection or the time was lost while committing, or that it failed
+// at nothing that is known: whether it happened must be looked up.
 func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) error) error {
 	var err error
 	for try := range maxTries {
@@ -38,7 +38,7 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 		var committing bool
 		committing, err = db.try(ctx, fn)
 		trouble := troubleOf(err)
-		if committing && (trouble == away || isOver(err)) {
+		if committing && err != nil && !takenBack(trouble) {
 			return ErrUnknown.Because(err)
 		}
 		if trouble != conflict && trouble != away {
@@ -56,10 +56,10 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 	return refusal(err)
 }
 
-// isOver tells whether an error says nothing but that a context has ended.
-func isOver(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
+// takenBack tells whether a COMMIT with this trouble surely had no effect. Of an error that isn't
+// known nobody can say: MySQL that can't write its binary log answers 1598 and ends itself, and may
+// have the transaction when it is back.
+func takenBack(t trouble) bool { return t == conflict || t == taken || t == full }
 
 // try runs fn once; committing tells whether it got as far as COMMIT. One that failed may be
 // done all the same: SQLite's driver says no more than that ctx has ended when it has.

@@ -72,6 +72,7 @@ var guards = []guard{
 	{"sqlite-synchronous", "kit/database", "TestDurable/sqlite", "SQLite answers before its commit is on disk"},
 	{"server-flush", "kit/database", "TestDurable/mariadb", "a server that answers before its commit is on disk passes for durable"},
 	{"unknown-commit", "kit/database", "TestConnectionLostWhileCommittingIsUnknown", "a COMMIT without an answer is run again"},
+	{"unlisted-commit", "kit/database", "TestNoFaultIsTakenForAnother", "a COMMIT that failed at something that isn't known is said to have done nothing"},
 	{"late-commit", "kit/database", "TestACommitWhoseTimeIsOverIsUnknown", "a COMMIT that failed when its time was over is said to have done nothing"},
 	{"request-left", "kit/rest", "TestARequestThatLeftOnceMayHaveBeenDone", "a call that was sent twice is said to have never left when only its second sending failed"},
 	{"broken-transaction", "ledger", "TestNothingGoesOnAfterADeadlock", "the ledger goes on after a deadlock has ended its transaction"},

@@ -177,6 +177,8 @@ var (
 		{"TiDB 8005 in COMMIT", 8005, rollback, false},
 		{"TiDB 9004 in COMMIT, not done", 9004, rollback, false},
 		{"TiDB 9004 in COMMIT, but done", 9004, "", true},
+		{"1598 binary log failed, not done", 1598, rollback, false},
+		{"1598 binary log failed, but done", 1598, "", true},
 		{"lost in COMMIT, not done", 0, "", false},
 		{"lost in COMMIT, but done", 0, "", true},
 	}

@@ -12,15 +12,15 @@ type Server struct {
 	up bool
 }
 
-// NewServer runs one until the test is over. Without MariaDB on this machine the test is
-// skipped.
-func NewServer(tb testing.TB) *Server {
+// NewServer runs one until the test is over, with settings besides those of [MariaDB]. Without
+// MariaDB on this machine the test is skipped.
+func NewServer(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
-	return NewServerIn(tb, tb.TempDir())
+	return NewServerIn(tb, tb.TempDir(), settings...)
 }
 
 // NewServerIn is NewServer with its files in a directory.
-func NewServerIn(tb testing.TB, dir string) *Server {
+func NewServerIn(tb testing.TB, dir string, settings ...string) *Server {
 	tb.Helper()
 	db, err := installMariaDB(dir)
 	if errors.Is(err, exec.ErrNotFound) {
@@ -29,6 +29,7 @@ func NewServerIn(tb testing.TB, dir string) *Server {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	db.command = append(db.command, settings...)
 	s := &Server{db: db}
 	s.Start(tb)
 	tb.Cleanup(func() {
