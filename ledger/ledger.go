@@ -143,12 +143,32 @@ func (l *Ledger) Open(ctx context.Context, tx bun.Tx, accounts ...Account) error
 		return err
 	}
 	for _, a := range accounts {
-		f := found[a.ID]
-		if f == nil || f.Unit != a.Unit || f.Kind != a.Kind || f.Floor != a.Floor {
+		if f := found[a.ID]; !f.is(a) {
 			return ErrConflict.Because(fmt.Errorf("account %s exists as %+v", a.ID, f))
 		}
 	}
 	return nil
+}
+
+// Differing are those of accounts, at most some thousand, that aren't there with their unit, kind
+// and floor: no transfer tells that one was changed.
+func (l *Ledger) Differing(ctx context.Context, accounts ...Account) ([]AccountID, error) {
+	ids := make([]AccountID, len(accounts))
+	for i, a := range accounts {
+		ids[i] = a.ID
+	}
+	found, err := readAccounts(ctx, l.db.NewSelect(), ids)
+	var different []AccountID
+	for _, a := range accounts {
+		if !found[a.ID].is(a) {
+			different = append(different, a.ID)
+		}
+	}
+	return different, err
+}
+
+func (r *accountRow) is(a Account) bool {
+	return r != nil && r.Unit == a.Unit && r.Kind == a.Kind && r.Floor == a.Floor
 }
 
 // postTries is how often a group is sent that may have been done.

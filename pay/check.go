@@ -13,7 +13,7 @@ import (
 
 // The invariants of pay, as they are reported beside the ledger's.
 const (
-	WalletHasAccount = "a wallet has an account"
+	WalletHasAccount = "a wallet has an account that can't be overdrawn"
 	PartiesAddUp     = "the parties' shares are the payment's amount"
 	SharesAddUp      = "what became of a payment is what became of its shares"
 	CountersFit      = "refunded and released are at most captured, that is at most authorized, and that at most the amount"
@@ -81,18 +81,16 @@ func (s *Service) checkWallets(ctx context.Context, report ledger.Report) (int64
 		if len(ids) == 0 {
 			return n, nil
 		}
-		accounts := make([]ledger.AccountID, len(ids))
+		accounts := make([]ledger.Account, len(ids))
 		for i, id := range ids {
-			accounts[i] = ledger.AccountID(id)
+			accounts[i] = s.account(id)
 		}
-		found, err := s.ledger.Balances(ctx, accounts...)
+		different, err := s.ledger.Differing(ctx, accounts...)
 		if err != nil {
 			return n, err
 		}
-		for _, id := range accounts {
-			if _, ok := found[id]; !ok {
-				report(WalletHasAccount, string(id), "there is none")
-			}
+		for _, id := range different {
+			report(WalletHasAccount, string(id), "there is none, or it is in another currency, open, or has another floor than 0")
 		}
 		n, after = n+int64(len(ids)), ids[len(ids)-1]
 	}

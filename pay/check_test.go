@@ -189,6 +189,8 @@ func TestCheckFindsWhatWasChanged(t *testing.T) {
 		want   []string
 	}{
 		"an account without transfers vanishes": {written("DELETE FROM accounts WHERE id = " + dans), []string{pay.WalletHasAccount + ": usr_dan"}},
+		"an account may be overdrawn":           {written("UPDATE accounts SET floor = -100000 WHERE id = " + bobs), []string{pay.WalletHasAccount + ": usr_bob"}},
+		"an account has no floor":               {written("UPDATE accounts SET kind = 'open' WHERE id = " + dans), []string{pay.WalletHasAccount + ": usr_dan"}},
 
 		"a share is more":         {inShare("open", "amount = 101"), []string{pay.PartiesAddUp + ": open"}},
 		"a share vanishes":        {written("DELETE FROM payment_parties WHERE payee = 'usr_bob' AND payment_id = " + of("open")), []string{pay.PartiesAddUp + ": open"}},

@@ -138,11 +138,16 @@ func (s *Service) insertWalletBeside(ctx context.Context, tx bun.Tx, others []Wa
 	if _, err := tx.NewInsert().Model(w).Exec(ctx); err != nil {
 		return fmt.Errorf("insert wallet %s: %w", wallet, err)
 	}
-	err := s.ledger.Open(ctx, tx, ledger.Account{ID: ledger.AccountID(wallet), Unit: s.unit(), Kind: ledger.Guarded})
+	err := s.ledger.Open(ctx, tx, s.account(wallet))
 	if err != nil {
 		return fmt.Errorf("open account of wallet %s: %w", wallet, err)
 	}
 	return nil
+}
+
+// account is a wallet's in the ledger.
+func (s *Service) account(w WalletID) ledger.Account {
+	return ledger.Account{ID: ledger.AccountID(w), Unit: s.unit(), Kind: ledger.Guarded}
 }
 
 // lockWallets makes changes of a user's wallets wait for each other.
