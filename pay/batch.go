@@ -37,22 +37,23 @@ type charged struct {
 	again  bool  // it met another charge for its order in its batch, which left no payment
 }
 
+// chargeTries is how often a charge is sent that may have been written.
+const chargeTries = 3
+
 // charge has one written, together with those of others.
 func (s *Service) charge(ctx context.Context, c charging) (charged, error) {
-	maybe := false
+	unknown := 0
 	for {
 		got, err := s.charges.Do(ctx, c)
-		// Whatever became of the commit: asking again finds the payment.
-		unknown := errors.Is(err, database.ErrUnknown)
-		if !unknown && (err != nil || !got.again) {
-			if got.maybe = maybe; maybe {
+		switch {
+		case errors.Is(err, database.ErrUnknown) && unknown+1 < chargeTries:
+			unknown++ // whatever became of the commit: asking again finds the payment
+		case err == nil && got.again:
+		default:
+			if got.maybe = unknown > 0; got.maybe {
 				err = database.Afterwards(err)
 			}
 			return got, err
-		}
-		maybe = maybe || unknown
-		if ctx.Err() != nil {
-			return got, errors.Join(err, ctx.Err())
 		}
 	}
 }

@@ -42,7 +42,15 @@ type DB struct {
 	// patient is for snapshots and migrations, whose statements may take as long as they need.
 	patient *bun.DB
 
-	full atomic.Pointer[time.Time] // when a write last found no space; nil: there is some. See Ready
+	failed atomic.Pointer[failure] // the last write that the storage refused; nil: it takes them. See Ready
+
+	checkpoints *checkpointer // nil for a server
+}
+
+// failure is a refusal of a database's storage.
+type failure struct {
+	at  time.Time
+	why error
 }
 
 // Open connects to the database at url:
@@ -83,9 +91,13 @@ func joinClose(err error, db *DB) error {
 	return err
 }
 
-// Close waits for running statements and closes every connection.
+// Close closes every connection that is idle, and each other one when it becomes so.
 func (db *DB) Close() error {
-	err := db.write.Close()
+	var err error
+	if db.checkpoints != nil {
+		err = db.checkpoints.close()
+	}
+	err = errors.Join(err, db.write.Close())
 	for _, pool := range []*bun.DB{db.read, db.patient} {
 		if pool != db.write { // again is harmless
 			err = errors.Join(err, pool.Close())
@@ -102,24 +114,35 @@ func (db *DB) Ping(ctx context.Context) error {
 	return refusal(db.read.PingContext(ctx))
 }
 
-// Ready tells whether the database answers and has space: for fullFor after a write that
-// found none it says [ErrFull], and from then on until some is found.
+// Ready tells whether the database answers and can be written: for failedFor after a write that
+// found no space it says [ErrFull], after one that met an SQLite file's broken disk
+// [ErrUnavailable], and from then on until a write succeeds again.
 func (db *DB) Ready(ctx context.Context) error {
 	if err := db.Ping(ctx); err != nil {
 		return err
 	}
-	at := db.full.Load()
-	if at == nil {
+	last := db.failed.Load()
+	if last == nil {
 		return nil
 	}
-	if time.Since(*at) < fullFor {
-		return ErrFull
+	if time.Since(last.at) < failedFor {
+		return last.why
 	}
 	if err := db.findSpace(ctx); err != nil {
 		return err
 	}
-	db.full.CompareAndSwap(at, nil) // not when another write found none meanwhile
+	db.failed.CompareAndSwap(last, nil) // not when another write failed meanwhile
 	return nil
+}
+
+// note keeps for Ready that the storage refused a write. A server that is away says so by itself.
+func (db *DB) note(t trouble) {
+	switch {
+	case t == full:
+		db.failed.Store(&failure{time.Now(), ErrFull})
+	case t == away && db.dialect() == "sqlite":
+		db.failed.Store(&failure{time.Now(), ErrUnavailable})
+	}
 }
 
 // NewSelect starts a query outside of any transaction. On SQLite it runs beside

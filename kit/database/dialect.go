@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -23,11 +25,24 @@ import (
 // in WAL mode they don't wait for each other, and one writer never meets SQLITE_BUSY
 // within the process.
 func openSQLite(ctx context.Context, path string) (*DB, error) {
+	return openSQLiteFile(ctx, path, logLimit, checkpointPause)
+}
+
+func openSQLiteFile(ctx context.Context, path string, above int64, every time.Duration) (*DB, error) {
 	path = strings.TrimPrefix(path, "//")
 	if path == "" || strings.HasPrefix(path, ":memory:") {
 		return nil, errors.New("want the name of a file")
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return nil, err
+	}
+	// Nobody else on this machine may read it, whatever the folder says. The files beside it are
+	// made like it. One that exists isn't touched: closing it would drop this process's locks on it.
+	if f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	} else if !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	file := "file:" + (&url.URL{Path: path}).EscapedPath()
@@ -36,8 +51,10 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	q.Add("_pragma", "busy_timeout(5000)") // another process, such as jishi verify
 	q.Add("_pragma", "journal_mode(WAL)")
 	q.Add("_pragma", "synchronous(FULL)") // a commit that was answered survives a power cut
+	q.Add("_pragma", "fullfsync(1)")      // which on macOS takes this
+	q.Add("_pragma", "checkpoint_fullfsync(1)")
 	q.Add("_pragma", "foreign_keys(1)")
-	q.Add("_pragma", "journal_size_limit(67108864)")
+	q.Add("_pragma", fmt.Sprintf("journal_size_limit(%d)", logLimit))
 	q.Add("_pragma", "temp_store(2)") // in memory: what a statement would undo doesn't go through a file
 	q.Set("_dqs", "0")                // "x" is a column, never quietly a string
 	q.Set("_txlock", "immediate")
@@ -56,17 +73,24 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 		return nil, errors.Join(err, writer.Close())
 	}
 
-	q.Add("_pragma", "query_only(1)")
 	q.Del("_txlock")
-	reader, err := sql.Open("sqlite", file+"?"+q.Encode())
+	copier, err := sql.Open("sqlite", file+"?"+q.Encode())
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
+	}
+	q.Add("_pragma", "query_only(1)")
+	reader, err := sql.Open("sqlite", file+"?"+q.Encode())
+	if err != nil {
+		return nil, errors.Join(err, copier.Close(), writer.Close())
 	}
 	readers := max(4, runtime.NumCPU())
 	reader.SetMaxOpenConns(readers)
 	reader.SetMaxIdleConns(readers)
 
-	db := &DB{write: bun.NewDB(writer, sqlitedialect.New()), read: bun.NewDB(reader, sqlitedialect.New())}
+	db := &DB{
+		write: bun.NewDB(writer, sqlitedialect.New()), read: bun.NewDB(reader, sqlitedialect.New()),
+		checkpoints: keepCheckpoints(copier, path+"-wal", above, every),
+	}
 	db.patient = db.read
 	return db, nil
 }

@@ -17,10 +17,10 @@ const (
 	probeResult = 255 // bytes
 )
 
-// fullFor is how long a write that found no space counts. Another that succeeds, a probe
+// failedFor is how long a write counts that the storage refused. Of space another that succeeds, a probe
 // among them, says little: InnoDB takes space for each table by itself, up to 4 MB ahead, so
 // that one table is full while the next has room.
-const fullFor = 10 * time.Second
+const failedFor = 10 * time.Second
 
 // findSpace writes some rows and deletes them. Those that a process leaves which dies in
 // between are forgotten as old keys are.

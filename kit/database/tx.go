@@ -38,16 +38,13 @@ func (db *DB) InTx(ctx context.Context, fn func(ctx context.Context, tx bun.Tx) 
 		var committing bool
 		committing, err = db.try(ctx, fn)
 		trouble := troubleOf(err)
+		db.note(trouble)
 		if committing && err != nil && !takenBack(trouble) {
 			return ErrUnknown.Because(err)
 		}
 		if trouble != conflict && trouble != away {
 			break
 		}
-	}
-	if troubleOf(err) == full {
-		now := time.Now()
-		db.full.Store(&now)
 	}
 	// Without an effect and out of time: that is what busy means to a user.
 	if errors.Is(err, context.DeadlineExceeded) {
