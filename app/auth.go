@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"encoding/base64"
 	"net/http"
 	"time"
@@ -72,6 +73,9 @@ func (m *Market) mountAuth(ctx context.Context) error {
 	s, err := m.authService(ctx)
 	if err != nil {
 		return err
+	}
+	if _, err := s.Keys(ctx); err != nil { // or nobody could log in
+		return fmt.Errorf("want the secret file of the market: %w", err)
 	}
 	m.auth = s
 	mux := http.NewServeMux()

@@ -11,8 +11,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
+	"jishi/conf"
 	"jishi/kit/web"
 )
 
@@ -21,16 +24,35 @@ const secretBytes = 32
 
 // loadSecrets reads the market's secrets. A file that doesn't exist is made, with one new
 // secret that only this user can read. Of processes that start together on one directory,
-// one makes it and all read it.
-func loadSecrets(path string) (web.Secrets, error) {
+// one makes it and all read it. Where one of the market's other files exists already, another
+// secret would open nothing, and seal what the market's own should.
+func loadSecrets(path string, others ...string) (web.Secrets, error) {
+	there := slices.IndexFunc(others, func(file string) bool { // before: who makes a secret makes them afterwards
+		_, err := os.Stat(file)
+		return err == nil
+	})
 	secrets, err := readSecrets(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return secrets, err
+	}
+	if there >= 0 {
+		return nil, fmt.Errorf("secret-file %s: want the secret file of the market, which has %s", path, others[there])
 	}
 	if err := makeSecret(path); err != nil {
 		return nil, fmt.Errorf("make the secret file %s: %w", path, err)
 	}
 	return readSecrets(path)
+}
+
+// databaseFiles are those of modules that have an SQLite database.
+func databaseFiles(c *conf.Config) []string {
+	var files []string
+	for _, name := range conf.Modules {
+		if file, ok := strings.CutPrefix(c.Module(name).Database, "sqlite:"); ok {
+			files = append(files, strings.TrimPrefix(file, "//"))
+		}
+	}
+	return files
 }
 
 // readSecrets reads them: a base64 line each, newest first.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -41,6 +42,45 @@ func TestOneSecretForAll(t *testing.T) {
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", info.Mode(), err)
+	}
+}
+
+// A market that is there gets no new secret in place of its own: neither beside its files, nor where
+// only what is in its databases tells.
+func TestAMarketKeepsItsSecret(t *testing.T) {
+	c := &conf.Config{BaseURL: "http://localhost:8080", Data: t.TempDir(), Currency: money.CNY, OrderDeadline: time.Hour, PhoneRegion: "CN"}
+	open := func() error {
+		m, err := Open(t.Context(), c, conf.Modules, slog.New(slog.DiscardHandler))
+		if err == nil {
+			err = m.Close()
+		}
+		return err
+	}
+	if err := open(); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(c.Secrets())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(c.Secrets()); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(); err == nil || !strings.Contains(err.Error(), "want the secret file of the market") {
+		t.Errorf("without it: %v", err)
+	}
+	if _, err := os.Stat(c.Secrets()); err == nil {
+		t.Error("there is another one")
+	}
+	setSecrets(t, c, web.NewSecret())
+	if err := open(); err == nil || !strings.Contains(err.Error(), "want the secret file of the market") {
+		t.Errorf("with another one: %v", err)
+	}
+	if err := os.WriteFile(c.Secrets(), kept, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(); err != nil {
+		t.Errorf("with its own again: %v", err)
 	}
 }
 

@@ -78,9 +78,9 @@ func serve(ctx context.Context, c *conf.Config, modules []string, log *slog.Logg
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	g := newGate(ctx.Done())
-	group.Go(func() error { return serveUntil(ctx, listener, g, c.Drain) })
+	group.Go(func() error { return serveUntil(ctx, listener, g, c.Drain, log) })
 	if private != nil {
-		group.Go(func() error { return serveUntil(ctx, private, http.HandlerFunc(g.servePrivate), c.Drain) })
+		group.Go(func() error { return serveUntil(ctx, private, http.HandlerFunc(g.servePrivate), c.Drain, log) })
 	}
 	var m *Market
 	group.Go(func() (err error) {
@@ -129,8 +129,8 @@ func newLog(c *conf.Config, stderr *os.File) (*slog.Logger, io.Closer, error) {
 }
 
 // serveUntil answers requests until ctx ends and those under way are done, or drain
-// is over.
-func serveUntil(ctx context.Context, l net.Listener, h http.Handler, drain time.Duration) error {
+// is over, which ends their connections.
+func serveUntil(ctx context.Context, l net.Listener, h http.Handler, drain time.Duration, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: headerTimeout,
@@ -144,7 +144,12 @@ func serveUntil(ctx context.Context, l net.Listener, h http.Handler, drain time.
 		<-ctx.Done()
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 		defer cancel()
-		stopped <- server.Shutdown(late)
+		err := server.Shutdown(late)
+		if errors.Is(err, context.DeadlineExceeded) { // somebody is slow: that is no failure of the market
+			log.Warn("requests were still under way when the time to drain was over")
+			err = server.Close()
+		}
+		stopped <- err
 	}()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

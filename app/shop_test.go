@@ -45,7 +45,7 @@ func TestLoginsLeaveRoomInHeaders(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	var server errgroup.Group
-	server.Go(func() error { return serveUntil(ctx, l, m.Handler, time.Minute) })
+	server.Go(func() error { return serveUntil(ctx, l, m.Handler, time.Minute, m.log) })
 	t.Cleanup(func() {
 		stop()
 		if err := server.Wait(); err != nil {

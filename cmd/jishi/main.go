@@ -41,6 +41,7 @@ type terminal struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal doesn't wait for anything
 	if err := run(ctx, os.Args[1:], terminal{os.Stdout, os.Stderr}); err != nil {
 		printFaults(os.Stderr, err)
 		stop()

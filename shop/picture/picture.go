@@ -18,6 +18,9 @@ import (
 	"image/color"
 	"image/jpeg"
 	"io"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,17 +80,21 @@ var (
 // Store is the pictures of a market.
 type Store struct {
 	bucket   *blob.Bucket
+	dir      string              // of files that have to be on disk when they are stored; "" for none
 	turns    *semaphore.Weighted // uploads in memory
 	decoding *semaphore.Weighted // pixels
 }
 
 // Open keeps pictures as files in a directory, which is made if it isn't there.
 func Open(dir string) (*Store, error) {
-	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{CreateDir: true, DirFileMode: 0o700, NoTempDir: true})
+	// A file beside each that only says that it is a JPEG would be one more that can be cut off.
+	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{CreateDir: true, DirFileMode: 0o700, NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
 	if err != nil {
 		return nil, fmt.Errorf("open pictures in %s: %w", dir, err)
 	}
-	return New(bucket), nil
+	s := New(bucket)
+	s.dir = dir
+	return s, nil
 }
 
 // New keeps pictures in a bucket.
@@ -194,11 +201,32 @@ func (s *Store) write(ctx context.Context, file string, pixels image.Image) erro
 		return fmt.Errorf("encode picture %s: %w", file, err)
 	}
 	err := s.bucket.WriteAll(ctx, file, b.Bytes(), &blob.WriterOptions{ContentType: ContentType})
+	if err == nil && s.dir != "" {
+		err = onDisk(s.dir, file)
+	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		err = database.ErrFull.Because(err) // the files and the database are one storage to a user
 	}
 	if err != nil {
 		return fmt.Errorf("store picture %s: %w", file, err)
+	}
+	return nil
+}
+
+// onDisk waits until a file and its name in a directory would survive a power failure.
+func onDisk(dir, file string) error {
+	paths := []string{filepath.Join(dir, file), dir}
+	if runtime.GOOS == "windows" { // which knows no such thing of a directory
+		paths = paths[:1]
+	}
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
