@@ -80,11 +80,13 @@ func TestPrivateAddressesAreRefused(t *testing.T) {
 		"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]", "10.0.0.1", "172.16.0.1", "192.168.1.1",
 		"169.254.169.254", "100.64.0.1", "[fe80::1]", "[fd00::1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[::7f00:1]", "192.0.2.1", "198.18.0.1", "224.0.0.1", "255.255.255.255",
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		_, _, err := s.Send(ctx, "http://"+host+":"+port+"/", nil, nil)
-		cancel()
-		if err == nil || !strings.Contains(err.Error(), "not public") {
-			t.Errorf("%s: %v", host, err)
+		for _, scheme := range []string{"http", "https"} {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			_, _, err := s.Send(ctx, scheme+"://"+host+":"+port+"/", nil, nil)
+			cancel()
+			if err == nil || !strings.Contains(err.Error(), "not public") {
+				t.Errorf("%s://%s: %v", scheme, host, err)
+			}
 		}
 	}
 	if reached {

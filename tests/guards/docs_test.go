@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -45,6 +46,19 @@ func TestEveryPromiseHasItsTests(t *testing.T) {
 					t.Errorf("%s runs nothing in %s", m[0], pkg)
 				}
 			}
+		}
+	}
+}
+
+// How many guards there are is said as it is.
+func TestGuardsAreCounted(t *testing.T) {
+	for file, count := range map[string]string{"README.md": `(\d+) guards are taken out`, "docs/testing.md": "`tests/guards` has (\\d+) patches"} {
+		b, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := regexp.MustCompile(count).FindStringSubmatch(string(b)); m == nil || m[1] != strconv.Itoa(len(guards)) {
+			t.Errorf("%s says %q, there are %d", file, m, len(guards))
 		}
 	}
 }

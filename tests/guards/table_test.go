@@ -23,6 +23,7 @@ var guards = []guard{
 	{"hold-once-in-code", "ledger", "TestHolds/sqlite", "a hold that ends again isn't refused as such"},
 	{"hold-once-in-schema", "ledger", "TestTheSchemaRefusesWhatIsWrong/sqlite", "a hold can end twice"},
 	{"same-id", "ledger", "TestSendingAgainIsHarmless/sqlite", "a transfer that is sent again is done again"},
+	{"late-batch", "ledger", "TestALateCommitIsSealed/mariadb", "a batch that commits late has no seal and is in no account"},
 	{"seal-mac", "ledger", "TestTheChainFindsWhatWasChanged/sqlite", "a seal needs no key"},
 	{"wallet-owner", "pay", "TestWalletsOfOthersAreNotThere/sqlite", "an order is paid out of somebody else's wallet"},
 
@@ -67,6 +68,12 @@ var guards = []guard{
 	{"topup-job", "pay", "TestATopUpThatNobodyAsksForAgainIsCollected/sqlite", "a top-up whose process died stays half way"},
 	{"payment-job", "pay", "TestAHoldEnds/sqlite", "what is held for a payment that nobody asks for again stays held"},
 	{"order-job", "shop", "TestDeadline/sqlite", "an order that nobody pays keeps its pieces"},
+	{"late-money", "shop", "TestLateMoneyGoesBack/sqlite", "money that was taken for a canceled order stays"},
+
+	// How much may be asked for, and of whom.
+	{"open-orders", "shop", "TestOpenOrdersAreLimited/sqlite", "a buyer keeps any number of orders open"},
+	{"scarce-deadline", "shop", "TestScarceGoodsMustBePaidSoon/sqlite", "the last pieces are held as long as any others"},
+	{"private-address", "pay/webhook", "TestPrivateAddressesAreRefused", "a webhook is sent to an address of the operator's own network"},
 
 	// What was answered.
 	{"sqlite-synchronous", "kit/database", "TestDurable/sqlite", "SQLite answers before its commit is on disk"},
