@@ -10,10 +10,11 @@ import (
 	"strconv"
 )
 
-// Local is an http.RoundTripper that calls a handler of this process. Three things
+// Local is an http.RoundTripper that calls a handler of this process. Two things
 // are as on a network, so that nothing works only because both sides share a process:
-// the caller's context values stay behind, a caller that gives up leaves the handler
-// running, and a panic comes back as an error.
+// the caller's context values stay behind, and a panic comes back as an error. A caller that
+// gives up leaves the handler running, and what was begun is done; on a network the handler's
+// context ends when the connection does, sooner or later.
 type Local struct{ Handler http.Handler }
 
 // RoundTrip calls the handler and waits for its whole answer.
@@ -27,7 +28,7 @@ func (l Local) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 		body = b
 	}
-	// The callee gets no deadline either: on a network it would go on as well.
+	// The callee gets no deadline either: on a network it would hear of none.
 	in := r.Clone(context.Background())
 	in.Body = io.NopCloser(bytes.NewReader(body))
 	in.ContentLength = int64(len(body))
