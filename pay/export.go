@@ -47,15 +47,16 @@ func (s *Service) Export(ctx context.Context, user authclient.UserID, wallet Wal
 }
 
 // WriteCSV writes the statement as RFC 4180 says, between lines for the opening and the
-// closing balance. Names, kinds and times are those of the REST API. Of cells that somebody
+// closing balance. What a hold reserves moves nothing: it is among what is held until the hold ends.
+// Names, kinds and times are those of the REST API. Of cells that somebody
 // else chose, those that a spreadsheet would take for a formula begin with an apostrophe.
 func (e Export) WriteCSV(to io.Writer) error {
 	w := csv.NewWriter(to)
 	w.UseCRLF = true
 	currency := string(e.Opening.Currency)
 	lines := [][]string{
-		{"created_at", "kind", "order", "amount", "balance", "currency", "id"},
-		{"", "opening", "", "", e.Opening.String(), currency, ""},
+		{"created_at", "kind", "order", "amount", "balance", "reserved", "held", "currency", "id"},
+		{"", "opening", "", "", e.Opening.String(), "", "", currency, ""},
 	}
 	if err := w.WriteAll(lines); err != nil {
 		return err
@@ -66,14 +67,14 @@ func (e Export) WriteCSV(to io.Writer) error {
 		}
 		for _, x := range entries {
 			// An error stays, and is Flush's.
-			_ = w.Write([]string{x.CreatedAt.UTC().Format(time.RFC3339), x.Kind, inert(x.Order), x.Amount.String(), x.Balance.String(), currency, x.ID})
+			_ = w.Write([]string{x.CreatedAt.UTC().Format(time.RFC3339), x.Kind, inert(x.Order), x.Amount.String(), x.Balance.String(), x.Reserved.String(), x.Held.String(), currency, x.ID})
 		}
 		w.Flush()
 		if err := w.Error(); err != nil {
 			return err
 		}
 	}
-	_ = w.Write([]string{"", "closing", "", "", e.Closing.String(), currency, ""})
+	_ = w.Write([]string{"", "closing", "", "", e.Closing.String(), "", "", currency, ""})
 	w.Flush()
 	return w.Error()
 }

@@ -24,24 +24,37 @@ func TestAStatementIsExported(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		b.clock.pass(time.Hour)
+		held := order("ord_6", 500)
+		held.Hold = true
+		p, err := b.Charge(t.Context(), shop(alice), held)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.clock.pass(time.Hour)
+		if _, err := b.Close(t.Context(), merchant, p.ID); err != nil {
+			t.Fatal(err)
+		}
 		all := b.export(t, w.ID, time.Time{}, time.Time{})
-		want := `created_at,kind,order,amount,balance,currency,id
-,opening,,,0.00,CNY,
-2026-05-01T12:00:00Z,topup,,100.00,100.00,CNY,
-2026-05-01T13:00:00Z,payment,ord_1,-1.00,99.00,CNY,
-2026-05-01T14:00:00Z,payment,'=1+2,-1.01,97.99,CNY,
-2026-05-01T15:00:00Z,payment,'+3,-1.02,96.97,CNY,
-2026-05-01T16:00:00Z,payment,'-4,-1.03,95.94,CNY,
-2026-05-01T17:00:00Z,payment,'@SUM(A1),-1.04,94.90,CNY,
-,closing,,,94.90,CNY,`
+		want := `created_at,kind,order,amount,balance,reserved,held,currency,id
+,opening,,,0.00,,,CNY,
+2026-05-01T12:00:00Z,topup,,100.00,100.00,0.00,0.00,CNY,
+2026-05-01T13:00:00Z,payment,ord_1,-1.00,99.00,0.00,0.00,CNY,
+2026-05-01T14:00:00Z,payment,'=1+2,-1.01,97.99,0.00,0.00,CNY,
+2026-05-01T15:00:00Z,payment,'+3,-1.02,96.97,0.00,0.00,CNY,
+2026-05-01T16:00:00Z,payment,'-4,-1.03,95.94,0.00,0.00,CNY,
+2026-05-01T17:00:00Z,payment,'@SUM(A1),-1.04,94.90,0.00,0.00,CNY,
+2026-05-01T18:00:00Z,hold,ord_6,0.00,94.90,5.00,5.00,CNY,
+2026-05-01T19:00:00Z,void,ord_6,0.00,94.90,5.00,0.00,CNY,
+,closing,,,94.90,,,CNY,`
 		if all != want {
 			t.Errorf("got\n%s\nwant\n%s", all, want)
 		}
 		part := b.export(t, w.ID, start.Add(2*time.Hour), start.Add(3*time.Hour))
-		want = `created_at,kind,order,amount,balance,currency,id
-,opening,,,99.00,CNY,
-2026-05-01T14:00:00Z,payment,'=1+2,-1.01,97.99,CNY,
-,closing,,,97.99,CNY,`
+		want = `created_at,kind,order,amount,balance,reserved,held,currency,id
+,opening,,,99.00,,,CNY,
+2026-05-01T14:00:00Z,payment,'=1+2,-1.01,97.99,0.00,0.00,CNY,
+,closing,,,97.99,,,CNY,`
 		if part != want {
 			t.Errorf("got\n%s\nwant\n%s", part, want)
 		}
