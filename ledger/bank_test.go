@@ -48,6 +48,7 @@ func openBank(t *testing.T, l *Ledger) {
 type moves struct {
 	mu    sync.Mutex
 	asked map[TransferID]Transfer // guarded by mu
+	again int                     // guarded by mu; how often somebody had to ask once more
 	ended map[TransferID]bool     // guarded by mu; whether it was done, or refused
 }
 
@@ -61,6 +62,12 @@ func (m *moves) ask(t Transfer) {
 	m.asked[t.ID] = t
 }
 
+func (m *moves) askAgain() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.again++
+}
+
 func (m *moves) end(id TransferID, done bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,14 +75,14 @@ func (m *moves) end(id TransferID, done bool) {
 }
 
 // work moves money until ctx ends, each time asking with the same id until there is an
-// answer. It tells before it asks, and when it has one.
-func work(ctx context.Context, l *Ledger, name string, ask func(Transfer), end func(id TransferID, done bool)) error {
+// answer. It tells before it asks, and asks again, and when it has one.
+func work(ctx context.Context, l *Ledger, name string, ask func(Transfer), again func(), end func(id TransferID, done bool)) error {
 	for n := 0; ctx.Err() == nil; n++ {
 		from := rand.IntN(purses)
 		to := (from + 1 + rand.IntN(purses-1)) % purses
 		t := move(fmt.Sprint(name, "-", n), purse(from), purse(to), 1+rand.Int64N(mostMoved))
 		ask(t)
-		done, err := settle(ctx, l, t)
+		done, err := settle(ctx, l, t, again)
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -88,7 +95,7 @@ func work(ctx context.Context, l *Ledger, name string, ask func(Transfer), end f
 }
 
 // settle asks until it is known whether a transfer was done.
-func settle(ctx context.Context, l *Ledger, t Transfer) (done bool, err error) {
+func settle(ctx context.Context, l *Ledger, t Transfer, again func()) (done bool, err error) {
 	for {
 		err := l.Post(ctx, Group{t})
 		switch f := fault.Of(err); {
@@ -104,6 +111,7 @@ func settle(ctx context.Context, l *Ledger, t Transfer) (done bool, err error) {
 		case <-ctx.Done():
 			return false, ctx.Err()
 		}
+		again()
 	}
 }
 
@@ -151,7 +159,7 @@ func (m *moves) settleAll(t *testing.T, l *Ledger) {
 			continue
 		}
 		open++
-		done, err := settle(t.Context(), l, tr)
+		done, err := settle(t.Context(), l, tr, m.askAgain)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +201,7 @@ func (m *moves) settleAll(t *testing.T, l *Ledger) {
 	for _, v := range violations(t, l) {
 		t.Errorf("violated: %s", v)
 	}
-	t.Logf("%d asked, %d of them again at the end, %d done", len(m.asked), open, done)
+	t.Logf("%d asked, %d times again, %d of them at the end; %d done", len(m.asked), m.again, open, done)
 	if done == 0 {
 		t.Error("nothing was done at all")
 	}
@@ -256,6 +264,7 @@ func runReplica(name, address string) error {
 		wg.Go(func() {
 			errs[w] = work(ctx, l, fmt.Sprint(name, "-", w),
 				func(t Transfer) { say("ask %s %s %s %d\n", t.ID, t.Debit, t.Credit, t.Amount) },
+				func() { say("again\n") },
 				func(id TransferID, done bool) { say("end %s %v\n", id, done) })
 		})
 	}
@@ -265,9 +274,11 @@ func runReplica(name, address string) error {
 
 // replica is a process that moves money.
 type replica struct {
-	cmd   *exec.Cmd
-	stdin io.Closer
-	read  sync.WaitGroup // until its output has ended
+	cmd      *exec.Cmd
+	stdin    io.Closer
+	answered chan struct{}  // tells of an answer that it had, if somebody listens; closed with its output
+	open     int            // moves that it asked for and had no answer to; read when its output has ended
+	read     sync.WaitGroup // until its output has ended
 }
 
 var replicas atomic.Int64
@@ -275,7 +286,7 @@ var replicas atomic.Int64
 // startReplica runs one, and takes down what it says.
 func startReplica(t *testing.T, address string, workers int, m *moves) *replica {
 	t.Helper()
-	r := &replica{cmd: exec.Command(os.Args[0])}
+	r := &replica{cmd: exec.Command(os.Args[0]), answered: make(chan struct{})}
 	r.cmd.Env = append(os.Environ(),
 		fmt.Sprintf("%s=r%d %s", replicaVariable, replicas.Add(1), address),
 		fmt.Sprintf("%s=%d", replicaWorkers, workers))
@@ -293,14 +304,23 @@ func startReplica(t *testing.T, address string, workers int, m *moves) *replica 
 		t.Fatal(err)
 	}
 	r.read.Go(func() {
+		defer close(r.answered)
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
 			var tr Transfer
 			var done bool
 			if n, _ := fmt.Sscanf(lines.Text(), "ask %s %s %s %d", &tr.ID, &tr.Debit, &tr.Credit, &tr.Amount); n == 4 {
+				r.open++
 				m.ask(move(string(tr.ID), tr.Debit, tr.Credit, tr.Amount))
+			} else if lines.Text() == "again" {
+				m.askAgain()
 			} else if n, _ := fmt.Sscanf(lines.Text(), "end %s %t", &tr.ID, &done); n == 2 {
+				r.open--
 				m.end(tr.ID, done)
+				select {
+				case r.answered <- struct{}{}:
+				default:
+				}
 			} else {
 				t.Errorf("a replica says %q", lines.Text())
 			}
@@ -319,10 +339,29 @@ func (r *replica) end(t *testing.T) {
 	}
 }
 
-func (r *replica) kill() {
+// answers waits until it has another answer: it is there, and goes on.
+func (r *replica) answers(t *testing.T) {
+	t.Helper()
+	select {
+	case _, more := <-r.answered:
+		if !more {
+			t.Fatal("a replica ended by itself")
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("a replica has had no answer for a minute")
+	}
+}
+
+// kill ends it as a power failure would, and tells how many of its moves had no answer.
+func (r *replica) kill(t *testing.T) int {
+	t.Helper()
 	_ = r.cmd.Process.Kill()
 	r.read.Wait()
 	_ = r.cmd.Wait()
+	if status, ok := r.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		t.Errorf("a replica that was to be killed ended before: %v", r.cmd.ProcessState)
+	}
+	return r.open
 }
 
 func (r *replica) signal(t *testing.T, s syscall.Signal) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -44,7 +45,7 @@ func TestBankUnderFaults(t *testing.T) {
 			var wg sync.WaitGroup
 			for w := range 16 {
 				wg.Go(func() {
-					if err := work(ctx, through, fmt.Sprint("w", w), m.ask, m.end); err != nil {
+					if err := work(ctx, through, fmt.Sprint("w", w), m.ask, m.askAgain, m.end); err != nil {
 						t.Error(err)
 					}
 				})
@@ -106,45 +107,112 @@ func TestNothingGoesOnAfterADeadlock(t *testing.T) {
 
 // bank is replicas at work, behind a link to the database.
 type bank struct {
-	address  string // of the database, through the link
+	db       *database.DB // not through the link
+	address  string       // of the database, through the link
 	link     *linktest.Link
 	workers  int
 	moves    *moves
 	replicas []*replica
+	open     int // moves that those who were killed had no answer to
 }
 
-// lockWait is for how many seconds the server lets a transaction wait for a row.
-const lockWait = 1
+const (
+	// lockWait is for how many seconds the server lets a transaction wait for a row.
+	lockWait = 1
+	// silence is longer than the server lets a transaction stand still.
+	silence = 12 * time.Second
+)
 
-// troubles are what happens to replicas while they move money: one round of each.
+// troubles are what happens to replicas while they move money: one round of each, and how
+// often it was met in all of them.
 var troubles = []struct {
 	name  string
 	round func(t *testing.T, b *bank, n int)
+	met   func(b *bank) int
 }{
-	{"nothing", func(*testing.T, *bank, int) {}},
+	{"nothing", func(*testing.T, *bank, int) {}, nil},
 	{"killed", func(t *testing.T, b *bank, _ int) {
 		i := rand.IntN(len(b.replicas))
-		b.replicas[i].kill()
+		b.open += b.replicas[i].kill(t)
 		b.replicas[i] = startReplica(t, b.address, b.workers, b.moves)
-	}},
-	{"stopped", func(t *testing.T, b *bank, _ int) {
-		r := b.replicas[rand.IntN(len(b.replicas))]
-		r.signal(t, syscall.SIGSTOP)
-		pass(t, lockWait*1500*time.Millisecond) // others give up waiting for the rows that it has locked
-		r.signal(t, syscall.SIGCONT)
-	}},
-	{"cut", func(t *testing.T, b *bank, _ int) {
-		b.link.Cut()
-		pass(t, time.Duration(rand.IntN(200))*time.Millisecond)
-		b.link.Mend()
-	}},
+	}, func(b *bank) int { return b.open }},
+	{"stopped", func(t *testing.T, b *bank, n int) {
+		i := rand.IntN(len(b.replicas))
+		locker := b.stop(t, b.replicas[i])
+		if dbtest.Long() && n == 0 {
+			pass(t, silence)
+			if still, _ := b.standing(t); still == locker {
+				t.Errorf("transaction %s has stood still for %s", locker, silence)
+			}
+			for j, r := range b.replicas {
+				if j != i {
+					r.answers(t) // with the rows that were taken from it
+				}
+			}
+		} else {
+			pass(t, lockWait*1500*time.Millisecond) // others give up waiting for the rows that it has locked
+		}
+		b.replicas[i].signal(t, syscall.SIGCONT)
+	}, nil},
+	{"cut", func(t *testing.T, b *bank, n int) {
+		b.cut(t, n)
+	}, func(b *bank) int { return b.moves.again }},
 	{"slow and cut", func(t *testing.T, b *bank, n int) {
 		if n == 0 {
 			b.link.Slow(10 * time.Millisecond)
 		}
-		b.link.Cut() // more is under way than on a fast one
-		b.link.Mend()
-	}},
+		b.cut(t, n) // more is under way than on a fast one
+	}, func(b *bank) int { return b.moves.again }},
+}
+
+// cut breaks the link, in the first round for longer than a transaction is tried again for.
+func (b *bank) cut(t *testing.T, n int) {
+	t.Helper()
+	d := rand.N(200 * time.Millisecond)
+	if n == 0 {
+		d = 300 * time.Millisecond
+	}
+	b.link.Cut()
+	pass(t, d)
+	b.link.Mend()
+}
+
+// stop stops a replica in the middle of a transaction, which it names, and for which the others
+// wait.
+func (b *bank) stop(t *testing.T, r *replica) (locker string) {
+	t.Helper()
+	for range 100 {
+		r.signal(t, syscall.SIGSTOP)
+		for range 10 {
+			pass(t, 150*time.Millisecond)
+			locker, waiting := b.standing(t)
+			if locker == "" {
+				break
+			}
+			if waiting > 0 || len(b.replicas) == 1 {
+				return locker
+			}
+		}
+		r.signal(t, syscall.SIGCONT)
+		r.answers(t)
+	}
+	t.Fatal("a replica was never stopped in the middle of a transaction that others wait for")
+	return ""
+}
+
+// standing is the transaction that has locked rows and has had nothing to do for longer than a
+// process that goes on leaves it, and how many wait for rows. Who asks more often than ten times
+// a second is told of the past.
+func (b *bank) standing(t *testing.T) (locker string, waiting int) {
+	t.Helper()
+	err := b.db.NewSelect().DB().NewRaw("SELECT COALESCE(MAX(IF(p.command = 'Sleep' AND p.time_ms > 100 AND x.trx_rows_locked > 0, x.trx_id, NULL)), ''),"+
+		" COALESCE(SUM(x.trx_state = 'LOCK WAIT'), 0)"+
+		" FROM information_schema.innodb_trx AS x JOIN information_schema.processlist AS p ON p.id = x.trx_mysql_thread_id"+
+		" WHERE p.db = DATABASE()").Scan(t.Context(), &locker, &waiting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return locker, waiting
 }
 
 // pass lets replicas work for a while.
@@ -174,26 +242,33 @@ func TestBankInTrouble(t *testing.T) {
 				if _, err := db.NewSelect().DB().NewRaw("SET GLOBAL innodb_lock_wait_timeout = ?", lockWait).Exec(t.Context()); err != nil {
 					t.Fatal(err)
 				}
-				b := newBank(t, address, c.replicas, c.workers)
+				b := newBank(t, db, address, c.replicas, c.workers)
 
 				reading, stop := context.WithCancel(t.Context())
-				var reader sync.WaitGroup
-				var reads int
-				reader.Go(func() { reads = audit(reading, t, l) })
+				var readers sync.WaitGroup
+				var reads [3]int
+				for i := range reads {
+					readers.Go(func() { reads[i] = audit(reading, t, l) })
+				}
 				end := time.Now().Add(shortLong(3*time.Second, time.Minute))
 				rounds := 0
-				for ; time.Now().Before(end); rounds++ {
+				for ; rounds == 0 || time.Now().Before(end); rounds++ {
 					pass(t, time.Duration(200+rand.IntN(400))*time.Millisecond)
+					b.answers(t)
 					trouble.round(t, b, rounds)
 				}
+				b.answers(t)
 				for _, r := range b.replicas {
 					r.end(t)
 				}
 				stop()
-				reader.Wait()
-				t.Logf("%d rounds, all balances read %d times", rounds, reads)
-				if reads == 0 {
-					t.Error("nobody read the balances meanwhile")
+				readers.Wait()
+				t.Logf("%d rounds, all balances read %v times", rounds, reads)
+				if slices.Contains(reads[:], 0) {
+					t.Errorf("all balances were read %v times", reads)
+				}
+				if trouble.met != nil && trouble.met(b) == 0 {
+					t.Errorf("nobody met that replicas were %s", trouble.name)
 				}
 				b.moves.settleAll(t, l)
 			})
@@ -201,12 +276,20 @@ func TestBankInTrouble(t *testing.T) {
 	}
 }
 
-func newBank(t *testing.T, address string, replicas, workers int) *bank {
+// answers waits until each replica has another answer, whatever has happened to it.
+func (b *bank) answers(t *testing.T) {
+	t.Helper()
+	for _, r := range b.replicas {
+		r.answers(t)
+	}
+}
+
+func newBank(t *testing.T, db *database.DB, address string, replicas, workers int) *bank {
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bank{link: linktest.New(t, u.Host), workers: workers, moves: newMoves()}
+	b := &bank{db: db, link: linktest.New(t, u.Host), workers: workers, moves: newMoves()}
 	u.Host = b.link.Address()
 	b.address = u.String()
 	for range replicas {
@@ -220,13 +303,17 @@ func TestBankIsKilledOnSQLite(t *testing.T) {
 	address := dbtest.SQLite(t)
 	l := New(dbtest.Open(t, address, Migrate), time.Now)
 	openBank(t, l)
-	b := &bank{address: address, workers: 8, moves: newMoves()}
+	m, open := newMoves(), 0
 	for range shortLong(3, 60) {
-		r := startReplica(t, address, b.workers, b.moves)
-		pass(t, time.Duration(200+rand.IntN(400))*time.Millisecond)
-		r.kill()
+		r := startReplica(t, address, 8, m)
+		r.answers(t)
+		pass(t, time.Duration(rand.IntN(400))*time.Millisecond)
+		open += r.kill(t)
 	}
-	b.moves.settleAll(t, l)
+	if open == 0 {
+		t.Error("nothing was under way when replicas were killed")
+	}
+	m.settleAll(t, l)
 }
 
 // On a full disk a transfer is refused and leaves nothing, whichever page finds no room;
