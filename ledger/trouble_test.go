@@ -182,6 +182,7 @@ func (b *bank) cut(t *testing.T, n int) {
 func (b *bank) stop(t *testing.T, r *replica) (locker string) {
 	t.Helper()
 	for range 100 {
+		pass(t, rand.N(50*time.Millisecond)) // it has just committed when it answers
 		r.signal(t, syscall.SIGSTOP)
 		for range 10 {
 			pass(t, 150*time.Millisecond)
