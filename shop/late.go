@@ -11,6 +11,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"jishi/kit/crash"
 	"jishi/kit/database"
 	"jishi/kit/job"
 	"jishi/kit/money"
@@ -68,6 +69,7 @@ func (s *Service) arrivedLate(ctx context.Context, oid OrderID) error {
 		}
 		return s.jobs.Add(ctx, tx, job.Job{Kind: lateJob, Key: string(oid)})
 	})
+	crash.Point("shop.late.heard")
 	if err == nil {
 		s.jobs.Wake()
 	}
@@ -94,7 +96,9 @@ func (s *Service) repayLater(ctx context.Context, j job.Job) error {
 	shares := slices.SortedFunc(slices.Values(p.Parties), func(a, b payclient.Party) int { return cmp.Compare(a.Payee, b.Payee) })
 	for i, share := range shares {
 		in := payclient.NewRefund{ID: lateID(oid, i), Payee: share.Payee, Amount: money.InputOf(share.Amount)}
-		if _, err := s.payments.Refund(ctx, p.ID, in); err != nil {
+		_, err := s.payments.Refund(ctx, p.ID, in)
+		crash.Point("shop.late.repaid")
+		if err != nil {
 			return s.patient(fmt.Errorf("give the money of canceled order %s back: %w", oid, err))
 		}
 	}

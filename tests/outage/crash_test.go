@@ -1,8 +1,8 @@
 package outage_test
 
 import (
-	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,8 +15,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/uptrace/bun"
 
 	"jishi/kit/crash"
+	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 	"jishi/kit/money"
@@ -28,13 +32,19 @@ import (
 // crashPoints are all that the source names, so that none is forgotten.
 func crashPoints(t *testing.T) []string {
 	t.Helper()
-	out, err := exec.Command("git", "-C", "../..", "grep", "-hoE", `crash\.Point\("[^"]+"\)`, "--", "*.go", ":!*_test.go").Output()
-	if err != nil {
-		t.Fatal(err)
+	grep := func(pattern string) (lines []string) {
+		out, err := exec.Command("git", "-C", "../..", "grep", "-hoE", pattern, "--", "*.go", ":!*_test.go").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Collect(strings.Lines(string(out)))
 	}
 	var points []string
-	for line := range strings.Lines(string(out)) {
+	for _, line := range grep(`crash\.Point\("[^"]+"\)`) {
 		points = append(points, strings.Split(line, `"`)[1])
+	}
+	if calls := len(grep(`crash\.Point\(`)); len(points) != calls || calls < 30 {
+		t.Errorf("%d points have a name, there are %d", len(points), calls)
 	}
 	slices.Sort(points)
 	if len(points) != len(slices.Compact(slices.Clone(points))) {
@@ -52,54 +62,87 @@ func TestEveryCallOfPayHasItsPoint(t *testing.T) {
 	call := regexp.MustCompile(`s\.(payments|payer)\.(Create|Close|Refund|Release)\(`)
 	calls := 0
 	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") || filepath.Base(f) == "late.go" { // to which nobody comes in a sound market
+		if strings.HasSuffix(f, "_test.go") {
 			continue
 		}
 		b, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, at := range call.FindAllIndex(b, -1) {
-			calls++
-			after := b[at[0]:min(at[0]+250, len(b))]
-			if !bytes.Contains(after, []byte("crash.Point(")) {
-				t.Errorf("%s: no crash.Point after\n%s", f, after)
+		for function := range strings.SplitSeq(string(b), "\nfunc ") {
+			if strings.HasPrefix(function, "(s *Service) closeLost(") { // of an order that is gone with a database
+				continue
+			}
+			for _, at := range call.FindAllStringIndex(function, -1) {
+				calls++
+				after := function[at[0]:min(at[0]+250, len(function))]
+				if !strings.Contains(after, "crash.Point(") {
+					t.Errorf("%s: no crash.Point after\n%s", f, after)
+				}
 			}
 		}
 	}
-	if calls < 4 {
+	if calls < 5 {
 		t.Errorf("found %d calls", calls)
 	}
 }
 
 // The program dies at every point at which it could leave something half way, while people
-// buy, call off, let time pass, ship, receive and give back. Started again it brings everything
-// to its end: what was acknowledged is there, and nothing twice. In the short form each point
-// comes once, on SQLite.
+// buy, call off, pay for what was called off, let time pass, ship, receive and give back. Started
+// again it brings everything to its end: what was acknowledged is there, and nothing twice. In the
+// short form each point comes once, on SQLite; in the long form also where pay and the shop die by
+// themselves.
 func TestTheMarketDiesAtEveryPoint(t *testing.T) {
 	t.Parallel()
 	binary := harness.CrashBinary(t)
 	points := crashPoints(t)
-	shapes, times := map[string]bool{"sqlite": false}, 1
+	type shape struct{ split, mariadb bool }
+	shapes, times := map[string]shape{"sqlite": {}}, 1
 	if dbtest.Long() {
-		shapes["mariadb"], times = true, 25
+		shapes["mariadb"], shapes["split"], times = shape{mariadb: true}, shape{split: true}, 25
 	}
-	for name, mariadb := range shapes {
+	for name, s := range shapes {
 		t.Run(name, func(t *testing.T) {
-			m := harness.Start(t, harness.Config{Binary: binary, MariaDB: mariadb, Flags: []string{
+			files := t.TempDir()
+			config := harness.Config{Binary: binary, Split: s.split, Databases: map[string]string{}, Flags: []string{
 				"--order-deadline", "2s", "--open-orders", "0", "--log-level", "warn",
-			}})
-			c := newCrowd(t, m)
+			}}
+			for _, module := range []string{"auth", "pay", "shop"} {
+				if config.Databases[module] = "sqlite:" + filepath.Join(files, module+".db"); s.mariadb {
+					config.Databases[module] = harness.MariaDB(t)
+				}
+			}
+			c := newCrowd(t, harness.Start(t, config))
+			pay, err := database.Open(t.Context(), config.Databases["pay"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = pay.Close() })
+			c.pay = pay
+			victims := func(point string) []string { return []string{"shop"} } // which is all of it
+			if s.split {
+				victims = comesTo
+			}
 			for round := range times {
-				c.dieAtEach(t, round, points)
+				c.dieAtEach(t, round, points, victims)
 				c.settles(t)
 			}
 		})
 	}
 }
 
-// dieAtEach keeps people busy while the program dies at one point after the other.
-func (c *crowd) dieAtEach(t *testing.T, round int, points []string) {
+// comesTo names the modules that pass a point, where each is a process.
+func comesTo(point string) []string {
+	module, _, _ := strings.Cut(point, ".")
+	if module == "job" {
+		return []string{"pay", "shop"}
+	}
+	return []string{module}
+}
+
+// dieAtEach keeps people busy while the program, or each victim of it, dies at one point after
+// the other.
+func (c *crowd) dieAtEach(t *testing.T, round int, points []string, victims func(point string) []string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -119,20 +162,30 @@ func (c *crowd) dieAtEach(t *testing.T, round int, points []string) {
 			}
 		})
 	}
-	c.market.Kill(t, "shop")
+	dead, died := "", 0
 	for _, point := range points {
-		if !c.market.StartToDie(t, "shop", patience, fmt.Sprintf("%s=%s %d", crash.Variable, point, 1+rand.N(3))) {
-			t.Errorf("nobody came to %s within %s", point, patience)
-			c.market.Kill(t, "shop")
+		for _, victim := range victims(point) {
+			if victim != dead {
+				if dead != "" {
+					c.market.StartAgain(t, dead)
+				}
+				c.market.Kill(t, victim)
+				dead = victim
+			}
+			if !c.market.StartToDie(t, victim, patience, fmt.Sprintf("%s=%s %d", crash.Variable, point, 1+rand.N(3))) {
+				t.Errorf("nobody came to %s of %s within %s", point, victim, patience)
+				c.market.Kill(t, victim)
+			}
+			died++
 		}
 	}
-	c.market.StartAgain(t, "shop")
+	c.market.StartAgain(t, dead)
 	cancel()
 	busy.Wait()
-	t.Logf("died at %d points; %s", len(points), &out)
+	t.Logf("died %d times at %d points; %s", died, len(points), &out)
 	out.met(t)
-	if len(c.answered) == 0 || len(c.came) == 0 || len(c.own) == 0 {
-		t.Errorf("%d shipments and refunds, %d top-ups and %d own payments were answered", len(c.answered), len(c.came), len(c.own))
+	if len(c.answered) == 0 || len(c.came) == 0 || len(c.own) == 0 || len(c.late) == 0 {
+		t.Errorf("%d shipments and refunds, %d top-ups, %d own and %d late payments were answered", len(c.answered), len(c.came), len(c.own), len(c.late))
 	}
 }
 
@@ -260,8 +313,8 @@ func (c *crowd) goesBack(t *testing.T, buyer, seller *harness.Person, shipment s
 	})
 }
 
-// reconsider calls an order without money off, pays it from another wallet, or lets its time
-// pass.
+// reconsider calls an order without money off (and every other time pays for it then), pays it
+// from another wallet, or lets its time pass.
 func (c *crowd) reconsider(t *testing.T, p *harness.Person, order string, i int) {
 	switch i % 3 {
 	case 0:
@@ -269,6 +322,9 @@ func (c *crowd) reconsider(t *testing.T, p *harness.Person, order string, i int)
 			_, err := p.Shop.Cancel(ctx, order)
 			return err
 		})
+		if i%2 == 0 {
+			c.paysLate(t, p, order)
+		}
 	case 1:
 		c.insists(t, "pay "+order, func(ctx context.Context) error {
 			o, err := p.Shop.Pay(ctx, order, c.savings)
@@ -278,6 +334,41 @@ func (c *crowd) reconsider(t *testing.T, p *harness.Person, order string, i int)
 			return err
 		})
 	}
+}
+
+// paysLate pays for an order that was called off, which a market lets nobody do unless pay's
+// database was put back to before that.
+func (c *crowd) paysLate(t *testing.T, p *harness.Person, order string) {
+	var id string
+	c.insists(t, "put the payment of "+order+" back", func(ctx context.Context) error {
+		return c.pay.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+			_, err := tx.NewRaw("UPDATE payments SET state = ?, settled_at = NULL, expires_at = ? WHERE order_id = ? AND state = ? AND amount > 0",
+				payclient.Open, database.At(time.Now().Add(time.Hour)), order, payclient.Closed).Exec(ctx)
+			if err != nil {
+				return err
+			}
+			err = tx.NewRaw("SELECT id FROM payments WHERE order_id = ? AND state = ?", order, payclient.Open).Scan(ctx, &id)
+			if errors.Is(err, sql.ErrNoRows) { // it was paid after all
+				return nil
+			}
+			return err
+		})
+	})
+	if id == "" {
+		return
+	}
+	c.insists(t, "pay late for "+order, func(ctx context.Context) error {
+		_, err := p.Pay.Pay(ctx, id, payclient.Source{Wallet: c.savings})
+		if errors.Is(err, payclient.ErrClosed) { // again, by the job that compares
+			return nil
+		}
+		if err == nil {
+			c.mu.Lock()
+			c.late[id] = p
+			c.mu.Unlock()
+		}
+		return err
+	})
 }
 
 // insists asks until there is an answer. That time was over meanwhile is one.

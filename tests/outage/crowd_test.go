@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"jishi/kit/database"
 	"jishi/kit/fault"
 	"jishi/kit/money"
 	"jishi/pay/payclient"
@@ -37,7 +38,8 @@ type crowd struct {
 	savings  string            // another wallet of the poor buyer's, which has to be named
 	wallets  map[string]string // by user id: that into which a buyer puts more
 	sellers  map[string]*harness.Person
-	products []string // of two sellers; the last one is scarce
+	products []string     // of two sellers; the last one is scarce
+	pay      *database.DB // pay's, where money comes late
 
 	mu   sync.Mutex
 	came map[string]bool // guarded by mu; top-ups that were answered as arrived
@@ -45,12 +47,13 @@ type crowd struct {
 	keys map[string]int  // guarded by mu; how many somebody has ordered with, by user id
 
 	own      map[string]*harness.Person // guarded by mu; by payment: who has made it by a program
+	late     map[string]*harness.Person // guarded by mu; by payment: who has paid for what was called off
 	answered map[string][]string        // guarded by mu; by shipment, refund or own payment: the state that was answered last, and those that can follow
 }
 
 func newCrowd(t *testing.T, m *harness.Market) *crowd {
 	t.Helper()
-	c := &crowd{market: m, wallets: map[string]string{}, sellers: map[string]*harness.Person{}, came: map[string]bool{}, paid: map[string]bool{}, keys: map[string]int{}, own: map[string]*harness.Person{}, answered: map[string][]string{}}
+	c := &crowd{market: m, wallets: map[string]string{}, sellers: map[string]*harness.Person{}, came: map[string]bool{}, paid: map[string]bool{}, keys: map[string]int{}, own: map[string]*harness.Person{}, late: map[string]*harness.Person{}, answered: map[string][]string{}}
 	for i, identifier := range []string{"13800138000", "13900139000"} {
 		seller := m.Register(t, identifier, fmt.Sprint("seller ", i))
 		c.sellers[seller.ID] = seller
@@ -245,6 +248,15 @@ func (c *crowd) settles(t *testing.T) {
 		harness.Eventually(t, patience, func() error {
 			x, err := p.Pay.Payment(t.Context(), id)
 			found[id] = x.State
+			return err
+		})
+	}
+	for id, p := range c.late {
+		harness.Eventually(t, patience, func() error {
+			x, err := p.Pay.Payment(t.Context(), id)
+			if err == nil && x.Refunded != x.Captured {
+				err = fmt.Errorf("payment %s came late, and %s of %s is back", id, x.Refunded, x.Captured)
+			}
 			return err
 		})
 	}
