@@ -124,20 +124,25 @@ func environment() []string {
 	return env
 }
 
-// Needs skips the test where a program isn't installed, and says so. Where the tests run
-// as root with CI=true, `make test` has installed it, so there it is a failure.
+// Needs skips the test where a program isn't installed, and says so.
 func Needs(t testing.TB, program string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
 		path, err = exec.LookPath("/usr/sbin/" + program) // not on everyone's path
 	}
-	if err == nil {
-		return path
+	if err != nil {
+		Lacks(t, program, err)
 	}
+	return path
+}
+
+// Lacks skips the test for want of something, and says so. Where the tests run as root with
+// CI=true, `make test` has seen to it, so there it is a failure.
+func Lacks(t testing.TB, what string, err error) {
+	t.Helper()
 	if os.Getenv("CI") == "true" && os.Geteuid() == 0 {
-		t.Fatalf("%s is not installed, although this is CI: %v", program, err)
+		t.Fatalf("there is no %s, although this is CI: %v", what, err)
 	}
-	t.Skipf("%s is not installed, so this is not tested here", program)
-	return ""
+	t.Skipf("there is no %s, so this is not tested here: %v", what, err)
 }
