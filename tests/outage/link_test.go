@@ -13,6 +13,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"jishi/kit/database"
+	"jishi/kit/database/dbtest"
 	"jishi/kit/linktest"
 	"jishi/tests/harness"
 )
@@ -55,11 +56,12 @@ func TestTheWayToPayIsCut(t *testing.T) {
 	}
 }
 
-// One of three replicas stands still in the middle of many purchases, with whatever it has
-// locked, for longer than the others wait for it, and then goes on as if nothing had been.
-func TestAReplicaStandsStill(t *testing.T) {
-	t.Parallel()
-	const lockWait = 1 // seconds
+// lockWait is for how many seconds a server lets replicas wait for a row.
+const lockWait = 1
+
+// threeReplicas are of a program on one server, with buyers at each, and the shop's database.
+func threeReplicas(t *testing.T, binary string) (*crowd, *database.DB) {
+	t.Helper()
 	server := harness.NewServer(t)
 	all := databases(t, server)
 	db, err := database.Open(t.Context(), all["shop"])
@@ -70,22 +72,31 @@ func TestAReplicaStandsStill(t *testing.T) {
 	if _, err := db.NewSelect().DB().NewRaw("SET GLOBAL innodb_lock_wait_timeout = ?", lockWait).Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	m := harness.Start(t, harness.Config{Databases: all, Replicas: 3, Flags: settings})
+	m := harness.Start(t, harness.Config{Binary: binary, Databases: all, Replicas: 3, Flags: settings})
 	c := newCrowd(t, m)
 	for i, p := range c.buyers {
 		c.buyers[i] = p.At(m.Shops[i%len(m.Shops)])
 	}
+	return c, db
+}
+
+// One of three replicas stands still in the middle of many purchases, with whatever it has
+// locked, for longer than the others wait for it, and then goes on as if nothing had been.
+func TestAReplicaStandsStill(t *testing.T) {
+	t.Parallel()
+	c, db := threeReplicas(t, "")
+	m := c.market
 	for round := range rounds(2) {
 		replica := m.Replica(rand.IntN(len(m.Shops)))
 		out := c.buy(t, round, func() {
 			stops := 1
-			for standsStill(t, db, replica, len(m.Shops)); !othersWait(t, db); stops++ {
+			for standsStill(t, db, replica, len(m.Shops), 0); !othersWait(t, db); stops++ {
 				replica.Signal(t, syscall.SIGCONT)
 				if stops == 50 {
 					t.Error("nobody ever waited for the replica that stood still")
 					return
 				}
-				standsStill(t, db, replica, len(m.Shops))
+				standsStill(t, db, replica, len(m.Shops), 0)
 			}
 			passes(t, lockWait*1200*time.Millisecond)
 			replica.Signal(t, syscall.SIGCONT)
@@ -96,9 +107,47 @@ func TestAReplicaStandsStill(t *testing.T) {
 	}
 }
 
-// standsStill stops a replica while all of them wait for the stock, which the test has locked.
-// When the test lets go, the server gives it to each in turn: the one that is stopped keeps it.
-func standsStill(t *testing.T, db *database.DB, replica *harness.Process, replicas int) {
+// One of three replicas stands still for so long that others have done its jobs and the server
+// has taken its transactions back, and goes on with what isn't its own any more. The program is
+// one whose jobs are left alone for seconds, not for a minute.
+func TestAReplicaOutstaysItsLeases(t *testing.T) {
+	t.Parallel()
+	if !dbtest.Long() {
+		t.Skipf("a replica stands still for long in the long form only (%s)", dbtest.LongVariable)
+	}
+	const silence = 12 * time.Second // the server takes a transaction back that has been silent for ten
+	c, db := threeReplicas(t, harness.CrashBinary(t))
+	m := c.market
+	for round := range rounds(1) {
+		replica := m.Replica(rand.IntN(len(m.Shops)))
+		out := c.buy(t, round, func() {
+			for stops := 1; ; stops++ {
+				standsStill(t, db, replica, len(m.Shops), 2)
+				stopped := time.Now()
+				taken := takenOver(t, db)
+				if taken > 0 {
+					passes(t, silence-time.Since(stopped))
+				}
+				replica.Signal(t, syscall.SIGCONT)
+				if taken > 0 {
+					t.Logf("others took %d jobs over after %d stops", taken, stops)
+					return
+				}
+				if stops == 50 {
+					t.Error("the replica that stood still never had a job")
+					return
+				}
+			}
+		})
+		t.Logf("round %d: %v", round, out)
+		c.settles(t)
+	}
+}
+
+// standsStill stops a replica while all of them wait for the stock, which the test has locked,
+// and so many jobs are under way. When the test lets go, the server gives it to each in turn: the
+// one that is stopped keeps it.
+func standsStill(t *testing.T, db *database.DB, replica *harness.Process, replicas, jobs int) {
 	t.Helper()
 	err := db.InTx(t.Context(), func(ctx context.Context, tx bun.Tx) error {
 		if _, err := tx.NewRaw("SELECT id FROM accounts FOR UPDATE").Exec(ctx); err != nil {
@@ -111,6 +160,9 @@ func standsStill(t *testing.T, db *database.DB, replica *harness.Process, replic
 			if n, err := lockWaits(ctx, db); err != nil || n < replicas {
 				return fmt.Errorf("%d wait, %v", n, err)
 			}
+			if all, err := leases(ctx, db); err != nil || len(all) < jobs {
+				return fmt.Errorf("%d jobs are under way, %v", len(all), err)
+			}
 			return nil
 		})
 		if err == nil {
@@ -121,6 +173,51 @@ func standsStill(t *testing.T, db *database.DB, replica *harness.Process, replic
 	if err != nil {
 		t.Errorf("wait until all replicas wait: %v", err)
 	}
+}
+
+// takenOver waits until nobody has the jobs any more that are under way, and tells how many of
+// them others took when their time was over. A process that goes on ends them earlier.
+func takenOver(t *testing.T, db *database.DB) int {
+	t.Helper()
+	var left map[string]time.Time
+	overdue := map[string]bool{}
+	harness.Eventually(t, patience, func() error {
+		now, err := leases(t.Context(), db)
+		if err != nil {
+			return err
+		}
+		if left == nil {
+			left = now
+		}
+		for lease, until := range left {
+			if _, there := now[lease]; !there {
+				delete(left, lease)
+			} else if time.Until(until) < 500*time.Millisecond {
+				overdue[lease] = true
+			}
+		}
+		if len(left) > 0 {
+			return fmt.Errorf("%d jobs are still under way: %v", len(left), left)
+		}
+		return nil
+	})
+	return len(overdue)
+}
+
+// leases are those of the shop's jobs that are under way, and until when.
+func leases(ctx context.Context, db *database.DB) (map[string]time.Time, error) {
+	var rows []struct {
+		Lease string
+		DueAt database.Time
+	}
+	if err := db.NewSelect().DB().NewRaw("SELECT CONCAT_WS(' ', kind, `key`, lease) AS lease, due_at FROM jobs WHERE lease IS NOT NULL").Scan(ctx, &rows); err != nil {
+		return nil, err
+	}
+	all := map[string]time.Time{}
+	for _, r := range rows {
+		all[r.Lease] = r.DueAt.Time
+	}
+	return all, nil
 }
 
 // othersWait tells whether transactions wait for a row that nobody gives free.
