@@ -303,6 +303,7 @@ func startReplica(t *testing.T, address string, workers int, m *moves) *replica 
 	if err := r.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = r.cmd.Process.Kill() }) // one that stands still doesn't end with its parent
 	r.read.Go(func() {
 		defer close(r.answered)
 		lines := bufio.NewScanner(out)

@@ -181,7 +181,7 @@ func takenOver(t *testing.T, db *database.DB) int {
 	t.Helper()
 	var left map[string]time.Time
 	overdue := map[string]bool{}
-	harness.Eventually(t, patience, func() error {
+	err := harness.Retry(t.Context(), patience, func() error {
 		now, err := leases(t.Context(), db)
 		if err != nil {
 			return err
@@ -197,10 +197,13 @@ func takenOver(t *testing.T, db *database.DB) int {
 			}
 		}
 		if len(left) > 0 {
-			return fmt.Errorf("%d jobs are still under way: %v", len(left), left)
+			return fmt.Errorf("jobs are still under way: %v", left)
 		}
 		return nil
 	})
+	if err != nil {
+		t.Errorf("wait until others take jobs over: %v", err)
+	}
 	return len(overdue)
 }
 
