@@ -1,8 +1,10 @@
 package race_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -58,6 +60,30 @@ func one(product shopclient.Product) shopclient.NewOrder {
 	return shopclient.NewOrder{Items: []shopclient.NewItem{{Product: product.ID, Quantity: 1}}}
 }
 
+// tally is how often something came of the rounds.
+type tally map[string]int
+
+// all finds in the long form that each of these did: an attack that always ends in the same way
+// meets nobody. The few rounds of the short form can't tell.
+func (n tally) all(t *testing.T, ends ...string) {
+	t.Helper()
+	t.Logf("%v", map[string]int(n))
+	for _, end := range ends {
+		if dbtest.Long() && n[end] == 0 {
+			t.Errorf("it never came to this: %s", end)
+		}
+	}
+}
+
+// numbered are names of the first n of something, to count them by.
+func numbered(what string, n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprint(what, " ", i)
+	}
+	return all
+}
+
 // stock is how many pieces of a product there are.
 func (a *attack) stock(t *testing.T, product shopclient.Product) int64 {
 	t.Helper()
@@ -77,86 +103,116 @@ func TestTheLastPieceIsSoldOnce(t *testing.T) {
 		for i, p := range crowd {
 			crowd[i] = p.At(a.market.Shops[i%len(a.market.Shops)])
 		}
-		last := int64(1)
+		last, names, won := int64(1), numbered("buyer", buyers), tally{}
 		for round := range a.rounds {
 			if _, err := a.seller.Shop.ChangeProduct(t.Context(), product.ID, 0, shopclient.ProductChange{Stock: &last}, ""); err != nil {
 				t.Fatal(err)
 			}
-			errs := make([]error, buyers)
-			together(buyers, func(i int) { _, errs[i] = crowd[i].Shop.PlaceOrder(t.Context(), one(product), "") })
+			orders, errs := make([]shopclient.Order, buyers), make([]error, buyers)
+			together(buyers, func(i int) { orders[i], errs[i] = crowd[i].Shop.PlaceOrder(t.Context(), one(product), "") })
 			got := 0
-			for _, err := range errs {
+			for i, err := range errs {
 				switch {
-				case err == nil:
+				case err == nil && orders[i].State == shopclient.Paid:
 					got++
+					won[names[i]]++
 				case !errors.Is(err, shopclient.ErrSoldOut):
-					t.Errorf("round %d: %v", round, err)
+					t.Errorf("round %d: order %q is %q, %v; want one that is paid, or %v", round, orders[i].ID, orders[i].State, err, shopclient.ErrSoldOut)
 				}
 			}
 			if left := a.stock(t, product); got != 1 || left != 0 {
 				t.Fatalf("round %d: %d buyers got the last piece, %d are left; want 1 and 0", round, got, left)
 			}
 		}
+		for i, p := range crowd {
+			if left, want := p.Money(t).Minor, int64(a.rounds-won[names[i]])*100; left != want {
+				t.Errorf("%s got %d pieces and has %d left, want %d", names[i], won[names[i]], left, want)
+			}
+		}
+		won.all(t, names...)
 	})
 }
 
 // Who puts more into the cart while it is being checked out pays for all that is ordered:
-// what is in the order is what was paid and what went out of stock.
+// what is in the order is what was paid and what went out of stock, and what came too late
+// for it is in the cart.
 func TestACartThatChangesAtCheckoutIsPaidAsItIsOrdered(t *testing.T) {
 	attacks(t, func(t *testing.T, a *attack) {
-		cheap, dear := a.seller.Offer(t, "button", "1", 1_000_000), a.seller.Offer(t, "teapot", "100", 1_000_000)
+		edits := []struct {
+			product  shopclient.Product
+			quantity int64 // what 1 is changed to
+		}{
+			{a.seller.Offer(t, "button", "1", 1_000_000), 50},
+			{a.seller.Offer(t, "teapot", "100", 1_000_000), 5},
+		}
 		buyer := a.market.Register(t, "buyer@example.com", "buyer")
 		buyer.OpenWallet(t, "1000000")
-		devices := a.devices(buyer, 3)
+		devices, ends := a.devices(buyer, 3), tally{}
 		for round := range a.rounds {
-			money, cheaps, dears := buyer.Money(t), a.stock(t, cheap), a.stock(t, dear)
-			for product, quantity := range map[string]int64{cheap.ID: 1, dear.ID: 1} {
-				if _, err := buyer.Shop.SetCartItem(t.Context(), product, quantity); err != nil {
+			money, stock := buyer.Money(t), make([]int64, len(edits))
+			for i, e := range edits {
+				stock[i] = a.stock(t, e.product)
+				if _, err := buyer.Shop.SetCartItem(t.Context(), e.product.ID, 1); err != nil {
 					t.Fatal(err)
 				}
 			}
 			var order shopclient.Order
 			errs := make([]error, 3)
 			together(3, func(i int) {
-				switch i {
-				case 0:
+				if i < len(edits) {
+					_, errs[i] = devices[i].Shop.SetCartItem(t.Context(), edits[i].product.ID, edits[i].quantity)
+				} else {
 					order, errs[i] = devices[i].Shop.PlaceOrder(t.Context(), shopclient.NewOrder{Cart: true}, "")
-				case 1:
-					_, errs[i] = devices[i].Shop.SetCartItem(t.Context(), cheap.ID, 50)
-				case 2:
-					_, errs[i] = devices[i].Shop.SetCartItem(t.Context(), dear.ID, 5)
 				}
 			})
 			if err := errors.Join(errs...); err != nil {
 				t.Fatalf("round %d: %v", round, err)
 			}
-			pieces, total := map[string]int64{}, int64(0)
+			ordered, total := map[string]int64{}, int64(0)
 			for _, item := range order.Items {
-				pieces[item.Product] = item.Quantity
+				ordered[item.Product] = item.Quantity
 				total += item.Price.Minor * item.Quantity
 			}
 			spent := money.Minor - buyer.Money(t).Minor
 			if order.State != shopclient.Paid || order.Total.Minor != total || spent != total {
 				t.Fatalf("round %d: order %s is %s and says %s; its items cost %d, %d was spent", round, order.ID, order.State, order.Total, total, spent)
 			}
-			if n := cheaps - a.stock(t, cheap); n != pieces[cheap.ID] {
-				t.Fatalf("round %d: %d buttons went, ordered were %d", round, n, pieces[cheap.ID])
+			cart, err := buyer.Shop.Cart(t.Context())
+			if err != nil {
+				t.Fatal(err)
 			}
-			if n := dears - a.stock(t, dear); n != pieces[dear.ID] {
-				t.Fatalf("round %d: %d teapots went, ordered were %d", round, n, pieces[dear.ID])
+			stays := map[string]int64{}
+			for _, item := range cart.Items {
+				stays[item.Product.ID] = item.Quantity
+			}
+			for i, e := range edits {
+				title, n, left := e.product.Title, ordered[e.product.ID], stays[e.product.ID]
+				if went := stock[i] - a.stock(t, e.product); went != n {
+					t.Fatalf("round %d: %d of %s went, ordered were %d", round, went, title, n)
+				}
+				switch {
+				case n == e.quantity && left == 0:
+					ends[title+" before the order"]++
+				case n == 1 && left == e.quantity:
+					ends[title+" after the order"]++
+				default:
+					t.Fatalf("round %d: of %s %d were ordered, and %d are in the cart", round, title, n, left)
+				}
 			}
 		}
+		ends.all(t, "button before the order", "button after the order", "teapot before the order", "teapot after the order")
 	})
 }
 
-// Who pays an order while calling it off has either the order or the money.
+// Who pays an order while calling it off has either the order or the money, and both devices
+// are told which.
 func TestPayAndCancelAtOnce(t *testing.T) {
 	attacks(t, func(t *testing.T, a *attack) {
 		product := a.seller.Offer(t, "teapot", "1", 1_000_000)
 		buyer := a.market.Register(t, "buyer@example.com", "buyer")
 		wallet := buyer.OpenWallet(t, "")
 		devices := a.devices(buyer, 2)
-		ends := map[string]int{}
+		ends := tally{}
 		for round := range a.rounds {
 			stock := a.stock(t, product)
 			_, err := buyer.Shop.PlaceOrder(t.Context(), one(product), "")
@@ -165,11 +221,13 @@ func TestPayAndCancelAtOnce(t *testing.T) {
 			}
 			id := fault.Of(err).Extra["order"].(string)
 			topUp(t, buyer, wallet.ID, "1")
+			var paying, canceling shopclient.Order
+			var payErr, cancelErr error
 			together(2, func(i int) {
 				if i == 0 {
-					_, _ = devices[i].Shop.Pay(t.Context(), id, "")
+					paying, payErr = devices[i].Shop.Pay(t.Context(), id, "")
 				} else {
-					_, _ = devices[i].Shop.Cancel(t.Context(), id)
+					canceling, cancelErr = devices[i].Shop.Cancel(t.Context(), id)
 				}
 			})
 			order, err := buyer.Shop.Order(t.Context(), id)
@@ -178,18 +236,21 @@ func TestPayAndCancelAtOnce(t *testing.T) {
 			}
 			left, sold := buyer.Money(t).Minor, stock-a.stock(t, product)
 			switch {
-			case order.State == shopclient.Paid && left == 0 && sold == 1:
+			case order.State == shopclient.Paid && left == 0 && sold == 1 && errors.Is(cancelErr, shopclient.ErrWrongState):
 				topUp(t, buyer, wallet.ID, "1") // so that each round ends with it
-			case order.State == shopclient.Canceled && left == 100 && sold == 0:
+			case order.State == shopclient.Canceled && left == 100 && sold == 0 && cancelErr == nil && canceling.State == shopclient.Canceled:
 			default:
-				t.Fatalf("round %d: the order is %s, %d are left in the wallet, %d pieces went", round, order.State, left, sold)
+				t.Fatalf("round %d: the order is %s, %d are left in the wallet, %d pieces went; who called it off was told %q, %v", round, order.State, left, sold, canceling.State, cancelErr)
+			}
+			if payErr != nil || paying.State != order.State { // paying what has ended tells how
+				t.Fatalf("round %d: the order is %s, who paid was told %q, %v", round, order.State, paying.State, payErr)
 			}
 			ends[order.State]++
 			if _, err := buyer.Shop.PlaceOrder(t.Context(), one(product), ""); err != nil { // empties the wallet
 				t.Fatal(err)
 			}
 		}
-		t.Logf("ends: %v", ends)
+		ends.all(t, shopclient.Paid, shopclient.Canceled)
 	})
 }
 
@@ -210,29 +271,36 @@ func TestMoneyIsSpentOnce(t *testing.T) {
 		}
 		buyer := a.market.Register(t, "buyer@example.com", "buyer")
 		wallet := buyer.OpenWallet(t, "")
-		devices := a.devices(buyer, n)
+		devices, names, won := a.devices(buyer, n), numbered("device", n), tally{}
 		for round := range a.rounds {
 			topUp(t, buyer, wallet.ID, "1")
-			errs := make([]error, n)
-			together(n, func(i int) { _, errs[i] = devices[i].Shop.PlaceOrder(t.Context(), one(products[i]), "") })
+			orders, errs := make([]shopclient.Order, n), make([]error, n)
+			together(n, func(i int) { orders[i], errs[i] = devices[i].Shop.PlaceOrder(t.Context(), one(products[i]), "") })
 			paid := 0
-			for _, err := range errs {
+			for i, err := range errs {
 				switch {
-				case err == nil:
+				case err == nil && orders[i].State == shopclient.Paid:
 					paid++
+					won[names[i]]++
 				case errors.Is(err, shopclient.ErrUnpaid):
 					id := fault.Of(err).Extra["order"].(string)
 					if _, err := buyer.Shop.Cancel(t.Context(), id); err != nil {
 						t.Fatalf("round %d: cancel %s: %v", round, id, err)
 					}
 				default:
-					t.Errorf("round %d: %v", round, err)
+					t.Errorf("round %d: order %q is %q, %v; want one that is paid, or %v", round, orders[i].ID, orders[i].State, err, shopclient.ErrUnpaid)
 				}
 			}
 			if left := buyer.Money(t); paid != 1 || left.Minor != 0 {
 				t.Fatalf("round %d: %d orders were paid, %s is left; want 1 and nothing", round, paid, left)
 			}
 		}
+		for i, p := range products {
+			if went := p.Stock - a.stock(t, p); went != int64(won[names[i]]) {
+				t.Errorf("%d of %s went, %d orders were paid", went, p.Title, won[names[i]])
+			}
+		}
+		won.all(t, names...)
 	})
 }
 
@@ -260,8 +328,8 @@ func TestAKeyCountsOnceAcrossReplicasAndRestarts(t *testing.T) {
 				if orders[k].ID == "" {
 					orders[k] = got
 				}
-				if diff := cmp.Diff(orders[k], got); err != nil || diff != "" {
-					t.Errorf("key %d: %v\n%s", k, err, diff)
+				if diff := cmp.Diff(orders[k], got); err != nil || diff != "" || got.State != shopclient.Paid {
+					t.Errorf("key %d: order %q is %q, %v\n%s", k, got.ID, got.State, err, diff)
 				}
 			})
 		}
@@ -283,71 +351,126 @@ func TestAKeyCountsOnceAcrossReplicasAndRestarts(t *testing.T) {
 	})
 }
 
-// A buyer asks for the money of an order from several devices, and the seller grants every
-// request and gives the money back unasked from others, all at once and each over and over:
-// it comes back once.
+// A buyer asks for half the money of an order, and for the other half, from several devices,
+// while the seller grants every request and gives back unasked what is left from others, each
+// over and over until nothing is left: what comes back is what was taken.
 func TestARefundIsPaidOnce(t *testing.T) {
 	attacks(t, func(t *testing.T, a *attack) {
 		product := a.seller.Offer(t, "teapot", "1", 1_000_000)
 		buyer := a.market.Register(t, "buyer@example.com", "buyer")
-		buyer.OpenWallet(t, "1")
-		const n = 4
-		buyers, sellers := a.devices(buyer, n), a.devices(a.seller, 2*n)
-		for round := range a.rounds {
+		buyer.OpenWallet(t, fmt.Sprint(a.rounds))
+		const n = 4 // devices of each kind
+		asking, granting, giving := a.devices(buyer, n), a.devices(a.seller, n), a.devices(a.seller, n)
+		half := shopclient.NewRefund{Amount: &money.Input{Amount: "0.50"}, Reason: "broken"}
+		kinds := []string{"request refused", "grant refused", "giving back refused"}
+		ways := []string{"all given back", "half granted, half given back", "all granted"} // by the number of requests
+		orders, ends := make([]string, a.rounds), tally{}
+		for round := range orders {
 			order, err := buyer.Shop.PlaceOrder(t.Context(), one(product), "")
 			if err != nil {
 				t.Fatalf("round %d: %v", round, err)
 			}
-			shipment := a.read(t, buyer, order.ID).Shipments[0].ID
+			orders[round] = order.ID
+			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			var mu sync.Mutex
+			asked := map[string]bool{} // what the buyer was told of; guarded by mu
+			refused, errs := make([]int, 3*n), make([]error, 3*n)
 			together(3*n, func(i int) {
-				switch kind, k := i%3, i/3; kind {
+				switch k := i / 3; i % 3 {
 				case 0:
-					_, _ = buyers[k].Shop.AskRefund(t.Context(), shipment, shopclient.NewRefund{Reason: "broken"}, fmt.Sprint(order.ID, k/2))
+					turn := 0
+					refused[i], errs[i] = untilRefunded(ctx, asking[k], order.ID, func(s shopclient.Shipment) error {
+						turn++
+						r, err := asking[k].Shop.AskRefund(ctx, s.ID, half, fmt.Sprint(order.ID, turn, k/2)) // some keys come twice
+						if err == nil {
+							mu.Lock()
+							asked[r.ID] = true
+							mu.Unlock()
+						}
+						return err
+					}, shopclient.ErrRefundOpen, shopclient.ErrShipmentState)
 				case 1:
-					for _, r := range a.read(t, sellers[k], order.ID).Shipments[0].Refunds {
-						_, _ = sellers[k].Shop.Grant(t.Context(), r.ID)
-					}
+					refused[i], errs[i] = untilRefunded(ctx, granting[k], order.ID, func(s shopclient.Shipment) error {
+						for _, r := range s.Refunds {
+							if _, err := granting[k].Shop.Grant(ctx, r.ID); err != nil {
+								return err
+							}
+						}
+						return nil
+					}, shopclient.ErrRefundState)
 				case 2:
-					_, _ = sellers[n+k].Shop.GiveBack(t.Context(), shipment, "sold out")
+					refused[i], errs[i] = untilRefunded(ctx, giving[k], order.ID, func(s shopclient.Shipment) error {
+						_, err := giving[k].Shop.GiveBack(ctx, s.ID, "sold out")
+						return err
+					}, shopclient.ErrRefundOpen, shopclient.ErrShipmentState)
 				}
 			})
-			// Whatever was asked last is granted, and so is what comes twice.
-			for _, r := range a.read(t, buyer, order.ID).Shipments[0].Refunds {
-				_, _ = a.seller.Shop.Grant(t.Context(), r.ID)
+			stop()
+			if err := errors.Join(errs...); err != nil {
+				t.Fatalf("round %d: %v", round, err)
 			}
-			_, _ = a.seller.Shop.GiveBack(t.Context(), shipment, "sold out")
-			harness.Eventually(t, time.Minute, func() error {
-				granted := 0
-				for _, r := range a.read(t, buyer, order.ID).Shipments[0].Refunds {
-					if r.State != shopclient.Granted {
-						continue
-					}
-					if granted++; r.PaidAt == nil {
-						return fmt.Errorf("refund %s is not paid", r.ID)
-					}
+			for i, times := range refused {
+				ends[kinds[i%3]] += times
+			}
+			s := shipment(t, buyer, order.ID)
+			requests, back := 0, int64(0)
+			for _, r := range s.Refunds {
+				if r.State != shopclient.Granted || asked[r.ID] != (r.Reason == half.Reason) {
+					t.Errorf("round %d: refund %s (%s) is %s; the buyer was told of it: %t", round, r.ID, r.Reason, r.State, asked[r.ID])
 				}
-				if granted != 1 {
-					return fmt.Errorf("%d refunds are granted, want 1", granted)
+				if r.Reason == half.Reason {
+					requests++
+				}
+				back += r.Amount.Minor
+			}
+			if left := a.stock(t, product); requests != len(asked) || back != order.Total.Minor || left != product.Stock {
+				t.Fatalf("round %d: %d of %d requests are there, %d of %s go back, %d pieces are on sale", round, requests, len(asked), back, order.Total, left)
+			}
+			ends[ways[requests]]++
+		}
+		for _, id := range orders {
+			harness.Eventually(t, time.Minute, func() error {
+				for _, r := range shipment(t, buyer, id).Refunds {
+					if r.PaidAt == nil {
+						return fmt.Errorf("refund %s of order %s is not paid", r.ID, id)
+					}
 				}
 				return nil
 			})
-			if money, left := buyer.Money(t), a.stock(t, product); money.Minor != 100 || left != 1_000_000 {
-				t.Fatalf("round %d: the buyer has %s, %d pieces are on sale; want 1.00 and all", round, money, left)
-			}
+		}
+		if money := buyer.Money(t); money.Minor != int64(a.rounds)*100 {
+			t.Errorf("the buyer has %s, want %d.00", money, a.rounds)
 		}
 		if money := a.seller.Money(t); money.Minor != 0 {
 			t.Errorf("the seller has %s", money)
 		}
+		ends.all(t, append(ways, kinds...)...)
 	})
 }
 
-// read is an order as somebody sees it.
-func (a *attack) read(t *testing.T, who *harness.Person, order string) shopclient.Order {
-	t.Helper()
-	o, err := who.Shop.Order(t.Context(), order)
-	if err != nil {
-		t.Error(err)
-		return shopclient.Order{Shipments: make([]shopclient.Shipment, 1)}
+// untilRefunded does something with the shipment of an order over and over, until all its money
+// goes back. It counts how often that was refused as it may be; anything else ends it.
+func untilRefunded(ctx context.Context, who *harness.Person, order string, do func(shopclient.Shipment) error, may ...error) (refused int, err error) {
+	for {
+		o, err := who.Shop.Order(ctx, order)
+		if err != nil || o.Shipments[0].State == shopclient.Refunded {
+			return refused, err
+		}
+		err = do(o.Shipments[0])
+		if slices.ContainsFunc(may, func(refusal error) bool { return errors.Is(err, refusal) }) {
+			refused++
+		} else if err != nil {
+			return refused, err
+		}
 	}
-	return o
+}
+
+// shipment is that of an order as the buyer sees it.
+func shipment(t *testing.T, buyer *harness.Person, order string) shopclient.Shipment {
+	t.Helper()
+	o, err := buyer.Shop.Order(t.Context(), order)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.Shipments[0]
 }
