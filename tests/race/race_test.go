@@ -11,9 +11,10 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// each runs f on a market with each kind of database.
-func each(t *testing.T, f func(t *testing.T, m *harness.Market)) {
+// each runs f on a market with each kind of database, and with these settings.
+func each(t *testing.T, f func(t *testing.T, m *harness.Market), flags ...string) {
 	for name, c := range map[string]harness.Config{"sqlite": {}, "mariadb": {MariaDB: true}} {
+		c.Flags = flags
 		t.Run(name, func(t *testing.T) { f(t, harness.Start(t, c)) })
 	}
 }
