@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"jishi/shop/shopclient"
 	"jishi/tests/harness"
 )
 
@@ -16,6 +17,22 @@ func each(t *testing.T, f func(t *testing.T, m *harness.Market), flags ...string
 	for name, c := range map[string]harness.Config{"sqlite": {}, "mariadb": {MariaDB: true}} {
 		c.Flags = flags
 		t.Run(name, func(t *testing.T) { f(t, harness.Start(t, c)) })
+	}
+}
+
+// sales are all that a seller has sold.
+func sales(t *testing.T, seller *harness.Person) []shopclient.Order {
+	t.Helper()
+	var all []shopclient.Order
+	for page := (shopclient.Page{Limit: 100}); ; {
+		list, err := seller.Shop.Sales(t.Context(), page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, list.Items...)
+		if page.Cursor = list.Next; page.Cursor == "" {
+			return all
+		}
 	}
 }
 

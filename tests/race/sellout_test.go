@@ -55,11 +55,7 @@ func TestSoldOutInARush(t *testing.T) {
 		if left.Stock != 0 {
 			t.Errorf("%d pieces are left, want 0", left.Stock)
 		}
-		sales, err := seller.Shop.Sales(t.Context(), shopclient.Page{Limit: 100})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n := len(sales.Items); n != pieces {
+		if n := len(sales(t, seller)); n != pieces {
 			t.Errorf("the seller sees %d sales, want %d", n, pieces)
 		}
 	})
