@@ -216,6 +216,13 @@ func (s *Service) giveBack(ctx context.Context, sh Shipment, reason string) erro
 		return err
 	}
 	err = s.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error {
+		// A refund shares the lock of the shipment that it names, and of several who share one none
+		// could change it.
+		var locked ShipmentID
+		err := database.ForUpdate(tx.NewSelect().Model((*Shipment)(nil)).Column("id").Where("id = ?", sh.ID)).Scan(ctx, &locked)
+		if err != nil {
+			return fmt.Errorf("lock shipment %s: %w", sh.ID, err)
+		}
 		if err := s.addRefund(ctx, tx, r, sh.Seller); err != nil {
 			return err
 		}
