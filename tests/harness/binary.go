@@ -56,10 +56,13 @@ func guard(dir string) (alive *os.File, err error) {
 	return alive, errors.Join(sh.Start(), input.Close())
 }
 
+// flags are those of every build.
+var flags []string
+
 // compile builds the program in a folder; the compiler has alive, if there is one, open until it ends.
-func compile(dir string, alive *os.File, flags ...string) (string, error) {
+func compile(dir string, alive *os.File, more ...string) (string, error) {
 	path := filepath.Join(dir, "jishi")
-	cmd := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, []string{"jishi/cmd/jishi"})...)
+	cmd := exec.Command("go", slices.Concat([]string{"build", "-o", path}, flags, more, []string{"jishi/cmd/jishi"})...)
 	if alive != nil {
 		cmd.ExtraFiles = []*os.File{alive}
 	}
