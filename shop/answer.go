@@ -17,48 +17,56 @@ import (
 
 // Grant is the seller's yes. Twice is once.
 func (s *Service) Grant(ctx context.Context, seller authclient.UserID, rid RefundID) (Detail, error) {
-	r, sh, err := s.refundFor(ctx, rid, seller, asSeller)
-	if err == nil && r.State != Granted {
-		err = s.end(ctx, r, sh, Granted, seller, whileAsked)
-	}
-	return s.then(ctx, seller, r.OrderID, err)
+	return again(func() (Detail, error) {
+		r, sh, err := s.refundFor(ctx, rid, seller, asSeller)
+		if err == nil && r.State != Granted {
+			err = s.end(ctx, r, sh, Granted, seller, whileAsked)
+		}
+		return s.then(ctx, seller, r.OrderID, err)
+	})
 }
 
 // Refuse is the seller's no, and why.
 func (s *Service) Refuse(ctx context.Context, seller authclient.UserID, rid RefundID, why string) (Detail, error) {
-	r, sh, err := s.refundFor(ctx, rid, seller, asSeller)
-	if err == nil {
-		why, err = words(why, maxReason, shopclient.ErrAnswer)
-	}
-	if err == nil && (r.State != Refused || r.Answer != why) {
-		err = s.end(ctx, r, sh, Refused, seller, func(q *bun.UpdateQuery) {
-			q.Set("answer = ?", why).Set("open_since = ?", database.At(s.now()))
-		})
-	}
-	return s.then(ctx, seller, r.OrderID, err)
+	return again(func() (Detail, error) {
+		r, sh, err := s.refundFor(ctx, rid, seller, asSeller)
+		if err == nil {
+			why, err = words(why, maxReason, shopclient.ErrAnswer)
+		}
+		if err == nil && (r.State != Refused || r.Answer != why) {
+			err = s.end(ctx, r, sh, Refused, seller, func(q *bun.UpdateQuery) {
+				q.Set("answer = ?", why).Set("open_since = ?", database.At(s.now()))
+			})
+		}
+		return s.then(ctx, seller, r.OrderID, err)
+	})
 }
 
 // Withdraw takes a request back. Twice is once.
 func (s *Service) Withdraw(ctx context.Context, buyer authclient.UserID, rid RefundID) (Detail, error) {
-	r, sh, err := s.refundFor(ctx, rid, buyer, asBuyer)
-	if err == nil && r.State != Withdrawn {
-		err = s.end(ctx, r, sh, Withdrawn, buyer, func(*bun.UpdateQuery) {})
-	}
-	return s.then(ctx, buyer, r.OrderID, err)
+	return again(func() (Detail, error) {
+		r, sh, err := s.refundFor(ctx, rid, buyer, asBuyer)
+		if err == nil && r.State != Withdrawn {
+			err = s.end(ctx, r, sh, Withdrawn, buyer, func(*bun.UpdateQuery) {})
+		}
+		return s.then(ctx, buyer, r.OrderID, err)
+	})
 }
 
 // Appeal takes a request that the seller refused to the operator. Twice is once. Where nobody
 // operates it is ErrNoOperator: the seller's money would wait for ever.
 func (s *Service) Appeal(ctx context.Context, buyer authclient.UserID, rid RefundID) (Detail, error) {
-	r, sh, err := s.refundFor(ctx, rid, buyer, asBuyer)
-	switch {
-	case err != nil || r.State == Appealed:
-	case len(s.operators) == 0:
-		err = shopclient.ErrNoOperator
-	default:
-		err = s.appeal(ctx, r, sh)
-	}
-	return s.then(ctx, buyer, r.OrderID, err)
+	return again(func() (Detail, error) {
+		r, sh, err := s.refundFor(ctx, rid, buyer, asBuyer)
+		switch {
+		case err != nil || r.State == Appealed:
+		case len(s.operators) == 0:
+			err = shopclient.ErrNoOperator
+		default:
+			err = s.appeal(ctx, r, sh)
+		}
+		return s.then(ctx, buyer, r.OrderID, err)
+	})
 }
 
 func (s *Service) appeal(ctx context.Context, r Refund, sh Shipment) error {
@@ -96,21 +104,23 @@ func (s *Service) appealOver(r Refund, sh Shipment) bool {
 
 // Decide is the operator's word on a request that was taken to them.
 func (s *Service) Decide(ctx context.Context, operator authclient.UserID, rid RefundID, grant bool, why string) (Detail, error) {
-	if !s.Operates(operator) {
-		return Detail{}, fault.ErrForbidden
-	}
-	r, sh, err := s.refund(ctx, rid)
-	if err == nil {
-		why, err = words(why, maxReason, shopclient.ErrAnswer)
-	}
-	to := Denied
-	if grant {
-		to = Granted
-	}
-	if err == nil && (r.State != to || r.Decision != why) {
-		err = s.end(ctx, r, sh, to, operator, func(q *bun.UpdateQuery) { q.Set("decision = ?", why).Where("state = ?", Appealed) })
-	}
-	return s.then(ctx, operator, r.OrderID, err)
+	return again(func() (Detail, error) {
+		if !s.Operates(operator) {
+			return Detail{}, fault.ErrForbidden
+		}
+		r, sh, err := s.refund(ctx, rid)
+		if err == nil {
+			why, err = words(why, maxReason, shopclient.ErrAnswer)
+		}
+		to := Denied
+		if grant {
+			to = Granted
+		}
+		if err == nil && (r.State != to || r.Decision != why) {
+			err = s.end(ctx, r, sh, to, operator, func(q *bun.UpdateQuery) { q.Set("decision = ?", why).Where("state = ?", Appealed) })
+		}
+		return s.then(ctx, operator, r.OrderID, err)
+	})
 }
 
 // Cases is a page of the requests that wait for the operator, newest first, and the cursor of

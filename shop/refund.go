@@ -101,6 +101,10 @@ type NewRefund struct {
 // AskRefund asks the seller for money back. While the request is open, nothing else can
 // become of the shipment. The same use of a key gives the same request.
 func (s *Service) AskRefund(ctx context.Context, buyer authclient.UserID, sid ShipmentID, in NewRefund, key string) (RefundDetail, error) {
+	return again(func() (RefundDetail, error) { return s.askRefund(ctx, buyer, sid, in, key) })
+}
+
+func (s *Service) askRefund(ctx context.Context, buyer authclient.UserID, sid ShipmentID, in NewRefund, key string) (RefundDetail, error) {
 	sh, err := s.shipmentFor(ctx, sid, buyer, asBuyer)
 	if err != nil {
 		return RefundDetail{}, err
@@ -203,11 +207,13 @@ func (s *Service) windowOver(sh Shipment) bool {
 
 // GiveBack refunds all that is left of a shipment that its seller won't send. Twice is once.
 func (s *Service) GiveBack(ctx context.Context, seller authclient.UserID, sid ShipmentID, reason string) (Detail, error) {
-	sh, err := s.shipmentFor(ctx, sid, seller, asSeller)
-	if err == nil && sh.State != Refunded {
-		err = s.giveBack(ctx, sh, reason)
-	}
-	return s.then(ctx, seller, sh.OrderID, err)
+	return again(func() (Detail, error) {
+		sh, err := s.shipmentFor(ctx, sid, seller, asSeller)
+		if err == nil && sh.State != Refunded {
+			err = s.giveBack(ctx, sh, reason)
+		}
+		return s.then(ctx, seller, sh.OrderID, err)
+	})
 }
 
 func (s *Service) giveBack(ctx context.Context, sh Shipment, reason string) error {

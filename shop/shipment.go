@@ -183,11 +183,13 @@ func (s *Service) endOrder(ctx context.Context, tx bun.Tx, oid OrderID) error {
 
 // Ship sends a shipment of the seller's. That it is sent already in the same way is fine.
 func (s *Service) Ship(ctx context.Context, seller authclient.UserID, sid ShipmentID, carrier, tracking string) (Detail, error) {
-	sh, err := s.shipmentFor(ctx, sid, seller, asSeller)
-	if err == nil {
-		err = s.ship(ctx, sh, carrier, tracking)
-	}
-	return s.then(ctx, seller, sh.OrderID, err)
+	return again(func() (Detail, error) {
+		sh, err := s.shipmentFor(ctx, sid, seller, asSeller)
+		if err == nil {
+			err = s.ship(ctx, sh, carrier, tracking)
+		}
+		return s.then(ctx, seller, sh.OrderID, err)
+	})
 }
 
 func (s *Service) ship(ctx context.Context, sh Shipment, carrier, tracking string) error {
@@ -219,11 +221,13 @@ func (s *Service) ship(ctx context.Context, sh Shipment, carrier, tracking strin
 // Receive says that a shipment of the buyer's has arrived: the seller gets the share. Twice
 // is once.
 func (s *Service) Receive(ctx context.Context, buyer authclient.UserID, sid ShipmentID) (Detail, error) {
-	sh, err := s.shipmentFor(ctx, sid, buyer, asBuyer)
-	if err == nil && sh.State != Received {
-		err = s.receive(ctx, sh, buyer, func(*bun.UpdateQuery) {})
-	}
-	return s.then(ctx, buyer, sh.OrderID, err)
+	return again(func() (Detail, error) {
+		sh, err := s.shipmentFor(ctx, sid, buyer, asBuyer)
+		if err == nil && sh.State != Received {
+			err = s.receive(ctx, sh, buyer, func(*bun.UpdateQuery) {})
+		}
+		return s.then(ctx, buyer, sh.OrderID, err)
+	})
 }
 
 func (s *Service) receive(ctx context.Context, sh Shipment, actor authclient.UserID, guard func(*bun.UpdateQuery)) error {
@@ -242,6 +246,16 @@ func (s *Service) receive(ctx context.Context, sh Shipment, actor authclient.Use
 		s.jobs.Wake()
 	}
 	return s.whyNot(ctx, sh.ID, err)
+}
+
+// again does once more what came too late. Somebody was faster after it had read what it decides by: maybe with
+// the same, so that twice is once also at the same moment, or with what allows it now.
+func again[T any](do func() (T, error)) (T, error) {
+	got, err := do()
+	if errors.Is(err, shopclient.ErrShipmentState) || errors.Is(err, shopclient.ErrRefundState) || errors.Is(err, shopclient.ErrRefundAmount) {
+		return do()
+	}
+	return got, err
 }
 
 // whyNot tells a change that lost to an open refund from one that is out of time.
