@@ -2,11 +2,12 @@ package shop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
-
-	"github.com/uptrace/bun"
+	"time"
 
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
@@ -20,167 +21,192 @@ func rounds() int {
 	return 20
 }
 
-// traded is one order on its way, and what can happen to it.
-type traded struct {
-	order    Order
-	shipment ShipmentID
-	refund   RefundID // open, or ""
-}
-
-// said is what somebody was told that something is now; "" where nothing was said.
-type said struct {
-	order    State
-	shipment ShipmentState
-	refund   RefundState
-}
-
-// verbs are all that moves an order, a shipment or a refund.
-var verbs = []struct {
-	name     string
-	pending  bool // it is about orders that are not paid
-	refund   bool // about an open refund
-	underWay bool // about a shipment that was sent
-	means    said // by success, whatever else is said
-	do       func(ctx context.Context, m *market, x traded) (said, error)
-}{
-	{"pay", true, false, false, said{}, func(ctx context.Context, m *market, x traded) (said, error) {
-		return ofOrder(m.Pay(ctx, bob.ID, x.order.ID, ""))
-	}},
-	{"close", true, false, false, said{}, func(ctx context.Context, m *market, x traded) (said, error) { return ofOrder(m.close(ctx, x.order)) }},
-	{"cancel", true, false, false, said{order: Canceled}, func(ctx context.Context, m *market, x traded) (said, error) {
-		return ofOrder(m.Cancel(ctx, bob.ID, x.order.ID))
-	}},
-	{"expire", true, false, false, said{}, func(ctx context.Context, m *market, x traded) (said, error) {
-		return said{}, m.closeLate(ctx, x.order)
-	}},
-	{"ship", false, false, false, said{shipment: Shipped}, func(ctx context.Context, m *market, x traded) (said, error) {
-		return x.of(m.Ship(ctx, ann.ID, x.shipment, "SF", "1"))
-	}},
-	{"receive", false, false, true, said{shipment: Received}, func(ctx context.Context, m *market, x traded) (said, error) {
-		return x.of(m.Receive(ctx, bob.ID, x.shipment))
-	}},
-	{"confirm", false, false, true, said{shipment: Received}, func(ctx context.Context, m *market, x traded) (said, error) {
-		sh, err := m.shipment(ctx, x.shipment)
-		if err != nil {
-			return said{}, err
-		}
-		return said{}, m.receive(ctx, sh, "", func(*bun.UpdateQuery) {})
-	}},
-	{"grant", false, true, false, said{refund: Granted}, func(ctx context.Context, m *market, x traded) (said, error) {
-		return x.of(m.Grant(ctx, ann.ID, x.refund))
-	}},
-	{"refuse", false, true, false, said{refund: Refused}, func(ctx context.Context, m *market, x traded) (said, error) {
-		return x.of(m.Refuse(ctx, ann.ID, x.refund, "No."))
-	}},
-	{"give back", false, false, false, said{shipment: Refunded}, func(ctx context.Context, m *market, x traded) (said, error) {
-		return x.of(m.GiveBack(ctx, ann.ID, x.shipment, "Sold out."))
-	}},
-}
-
-func ofOrder(o Order, err error) (said, error) { return said{order: o.State}, err }
-
-// of is what somebody was shown of what can happen to.
-func (x traded) of(d Detail, err error) (said, error) {
-	s := said{order: d.State}
-	for _, sh := range d.Shipments {
-		s.shipment = sh.State // there is one
-		for _, r := range sh.Refunds {
-			if r.ID == x.refund {
-				s.refund = r.State
-			}
-		}
-	}
-	return s, err
-}
-
-// Every two things that can happen to one order happen at the same moment. Whatever comes of
-// it holds together: the invariants after all of it, the books of pay, and what was said: a
-// refusal, or a success that still stands or led to what is.
+// Every two of verbs that have to do with each other meet one order at the same moment, at two replicas. Both
+// answers, and what there is afterwards of the order, its stock, shipment, refunds and payment, are what one after
+// the other would give in one of the two orders; and who was shown a state finds that, or one that follows from it.
+// In the end nothing is left pending, and pay has done what was decided.
+//
+// Pay is shop/shoptest here. How pay itself bears each two of {pay, capture, close, expire, refund, release}, also of
+// payments that are authorized first, is for its TestPairsRace.
 func TestEveryPairRaces(t *testing.T) {
-	each(t, func(t *testing.T, m *market) {
-		m.terms.ConfirmAfter = 0 // every timer is due
+	replicas(t, func(t *testing.T, m *market, all []*market) {
+		for _, r := range all {
+			r.standStill(start)
+			r.terms.OpenOrders, r.terms.OpenPieces = 0, 0
+		}
 		p := m.product(1_000_000)
 		for i, a := range verbs {
 			for _, b := range verbs[i:] {
-				t.Run(a.name+" and "+b.name, func(t *testing.T) {
-					for range rounds() {
-						x := m.onItsWay(p, a.pending || b.pending, a.refund || b.refund, (a.underWay || b.underWay) && a.name != "ship" && b.name != "ship")
-						m.judge(t, x, at(2, func(i int) answer {
-							verb := a
-							if i == 1 {
-								verb = b
-							}
-							shown, err := verb.do(t.Context(), m, x)
-							return answer{verb.name, []said{verb.means, shown}, err}
-						}))
-					}
-				})
+				pair := [2]verb{a, b}
+				if from := meetings(pair); len(from) > 0 {
+					t.Run(a.name+" and "+b.name, func(t *testing.T) { races(t, all, p, pair, from) })
+				}
 			}
 		}
-		for range 3 {
-			m.work()
-			m.forward(shortPause)
+		for range 4 {
+			m.forward(30 * 24 * time.Hour)
+			m.workAtOnce()
 		}
-		m.everythingSettled()
+		m.work()
+		m.everythingEnded()
 	})
 }
 
-// onItsWay makes an order that two things can happen to.
-func (m *market) onItsWay(p Product, pending, refund, underWay bool) traded {
-	m.t.Helper()
-	if pending {
-		o := m.pending(p, 1)
-		return traded{o, shipmentsOf(o, m.now())[0].ID, "rfd_none"}
+// races has a pair race from each beginning, now the one ahead, now the other. Who is behind looks at the order so
+// often before that both come to one moment: more often after being first all the same, less often after not. In the
+// long form each is first some time, where that can be seen.
+func races(t *testing.T, all []*market, p Product, pair [2]verb, from []beginning) {
+	n := 2
+	if dbtest.Long() {
+		n = rounds()
+		if !ofLife(pair) {
+			n /= 2
+		}
 	}
-	o := m.bought(p)
-	x := traded{order: o, shipment: m.shipmentsNow(o)[0].ID}
-	if underWay {
-		m.shipped(o)
+	product := all[0].modelOf(t, p)
+	for i, b := range from {
+		r := race{t: t, all: all, p: p, b: b, pair: pair}
+		ends := inTurn(product, b, pair)
+		differ := ends[0].text != ends[1].text
+		var first, looks [2]int // by who was first, and by who is ahead
+		for turn := range (n + len(from) - 1) / len(from) {
+			ahead := (i + turn) % 2
+			won := r.run(&product, ahead, looks[ahead])
+			first[won]++
+			switch {
+			case !differ:
+				looks[ahead] = turn / 2 % 4
+			case won != ahead:
+				looks[ahead] += 1 + looks[ahead]/2
+			default:
+				looks[ahead] -= min(looks[ahead], 1+looks[ahead]/4)
+			}
+		}
+		if !differ {
+			continue
+		}
+		t.Logf("%s: %s was first %d times, %s %d times", b.name, pair[0].name, first[0], pair[1].name, first[1])
+		if dbtest.Long() && min(first[0], first[1]) == 0 {
+			t.Errorf("%s: one of them was never first", b.name)
+		}
 	}
-	if refund {
-		x.refund = m.asked(m.shipmentsNow(o)[0], nil).ID
+}
+
+// race is two verbs that meet an order, one at each replica.
+type race struct {
+	t    *testing.T
+	all  []*market
+	p    Product
+	b    beginning
+	pair [2]verb
+}
+
+// run tells which of the two was first, as far as that can be seen, and brings the model's product to what is left.
+func (r race) run(product *modelProduct, ahead, looks int) (first int) {
+	r.t.Helper()
+	ends := inTurn(*product, r.b, r.pair)
+	x := r.begin()
+	for i, m := range r.all {
+		m.forward(r.pair[i].ahead)
+	}
+	var shown [2]Detail
+	var answers [2]error
+	failed := at(2, func(k int) error {
+		i := (ahead + k) % 2
+		for range k * looks {
+			if _, err := r.all[i].order(r.t.Context(), x.order); err != nil {
+				return err
+			}
+		}
+		shown[i], answers[i] = r.pair[i].do(r.t.Context(), r.all[i].Service, x)
+		return nil
+	})
+	if err := errors.Join(failed...); err != nil {
+		r.t.Fatal(err)
+	}
+	for i, m := range r.all {
+		m.forward(-r.pair[i].ahead)
+	}
+	now, there := r.all[0].sees(r.t, x, r.p)
+	got := ended(answers, there)
+	first = slices.IndexFunc(ends[:], func(f fit) bool { return f.text == got })
+	if first < 0 {
+		r.t.Fatalf("%s, order %s: got %s\nwant one of\n%s\n%s", r.b.name, x.order, got, ends[0].text, ends[1].text)
+	}
+	for i, d := range shown {
+		if answers[i] == nil && !follows(d, now) {
+			r.t.Errorf("%s, order %s: %s was shown %+v, it is %+v", r.b.name, x.order, r.pair[i].name, d, now)
+		}
+	}
+	*product = *ends[first].products[0]
+	return first
+}
+
+// begin makes an order that two things can happen to.
+func (r race) begin() traded {
+	r.t.Helper()
+	m := r.all[0]
+	o, err := m.place(r.t.Context(), bob, items(r.p, 1), "")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	x := traded{order: o.ID, shipment: shipmentsOf(o, start)[0].ID, refund: "rfd_none"}
+	for _, v := range r.b.verbs {
+		shown, err := v.do(r.t.Context(), m.Service, x)
+		if err != nil {
+			r.t.Fatalf("%s: %s: %v", r.b.name, v.name, err)
+		}
+		for _, sh := range shown.Shipments {
+			for _, rf := range sh.Refunds {
+				x.refund = rf.ID
+			}
+		}
 	}
 	return x
 }
 
-// answer is what one in a race was told.
-type answer struct {
-	verb string
-	said []said // unless err refuses it
-	err  error
+// modelOf is the model's product with the stock that there is.
+func (m *market) modelOf(t *testing.T, p Product) modelProduct {
+	t.Helper()
+	b, err := m.ledger.Balance(t.Context(), stockOf(p.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return modelProduct{id: p.ID, seller: p.Seller, price: p.Price, available: b.Available, held: b.Held}
 }
 
-// judge says what is wrong with the outcome of a race.
-func (m *market) judge(t *testing.T, x traded, answers []answer) {
+// sees is what there is of an order, also in the words of [played.String].
+func (m *market) sees(t *testing.T, x traded, p Product) (Detail, string) {
 	t.Helper()
-	all := m.shipmentsNow(x.order)
-	now := said{order: m.state(x.order)}
-	if len(all) > 0 {
-		now.shipment = all[0].State
+	o, err := m.order(t.Context(), x.order)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if x.refund != "" && x.refund != "rfd_none" {
-		now.refund = m.refundNow(x.refund).State
+	all, err := m.details(t.Context(), bob.ID, []Order{o}, true)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, a := range answers {
-		if f := fault.Of(a.err); f != nil {
-			if f.Kind != fault.Conflict && f.Kind != fault.NotFound {
-				t.Errorf("order %s: %s: %v", x.order.ID, a.verb, a.err)
-			}
-			continue
+	stock := m.modelOf(t, p)
+	return all[0], strings.Join(append(nowOf(0, all[0], m.pay.Payment(string(x.order))), stockLine(stock)), "\n")
+}
+
+// follows tells whether what somebody was shown of an order is so now, or led to what is.
+func follows(shown, now Detail) bool {
+	if !leads(from, shown.State, now.State) || len(shown.Shipments) > len(now.Shipments) {
+		return false
+	}
+	for i, sh := range shown.Shipments {
+		if !leads(shipmentFrom, sh.State, now.Shipments[i].State) {
+			return false
 		}
-		for _, s := range a.said {
-			if !leads(from, s.order, now.order) || !leads(shipmentFrom, s.shipment, now.shipment) || !leads(refundFrom, s.refund, now.refund) {
-				t.Errorf("order %s: %s was told of %+v, it is %+v", x.order.ID, a.verb, s, now)
+		for _, r := range sh.Refunds {
+			k := slices.IndexFunc(now.Shipments[i].Refunds, func(x RefundDetail) bool { return x.ID == r.ID })
+			if k < 0 || !leads(refundFrom, r.State, now.Shipments[i].Refunds[k].State) {
+				return false
 			}
 		}
 	}
-	if (len(all) > 0) != (now.order == Paid || now.order == Completed) {
-		t.Fatalf("order %s is %s and has %d shipments", x.order.ID, now.order, len(all))
-	}
-	// An open refund is of everything, so its shipment ends by it or goes on without it.
-	if now.refund == Granted && now.shipment != Refunded {
-		t.Errorf("refund %s is granted, its shipment %s", x.refund, now.shipment)
-	}
+	return true
 }
 
 // leads tells whether something that was in a state can be in another one now.
@@ -188,15 +214,27 @@ func leads[S ~string](before map[S][]S, was, is S) bool {
 	return was == "" || was == is || slices.ContainsFunc(before[is], func(s S) bool { return leads(before, was, s) })
 }
 
-// everythingSettled finds that pay has done with every order what the shop has decided.
-func (m *market) everythingSettled() {
+// everythingEnded finds that nothing waits any more but for people, and that pay has done with every order what
+// the shop has decided.
+func (m *market) everythingEnded() {
 	m.t.Helper()
 	var all []Order
 	if err := m.db.NewSelect().Model(&all).Scan(context.Background()); err != nil {
 		m.t.Fatal(err)
 	}
 	for _, o := range all {
+		if o.State == Pending {
+			m.t.Errorf("order %s is pending", o.ID)
+		}
 		m.settled(o)
+	}
+	left, err := m.db.NewSelect().Model((*Refund)(nil)).Where("state = ?", Asked).Count(context.Background())
+	if err != nil || left > 0 {
+		m.t.Errorf("%d refunds are unanswered, %v", left, err)
+	}
+	left, err = m.db.NewSelect().Model((*Shipment)(nil)).Where("state = ?", Shipped).Where("open_refund IS NULL").Count(context.Background())
+	if err != nil || left > 0 {
+		m.t.Errorf("%d shipments are under way, %v", left, err)
 	}
 }
 

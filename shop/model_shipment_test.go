@@ -111,47 +111,63 @@ func (o *modelOrder) complete() {
 }
 
 // due does what happens to a shipment by itself. Of its two timers the one that is due first
-// goes first; the one that looks while a refund is open looks again later.
+// goes first.
 func (m *model) due(sh *modelShipment) {
-	answer := func() {
-		if r := sh.open; r != nil && r.state == Asked && !r.answer.After(m.now) {
-			m.end(r, Granted)
-		}
-	}
 	if sh.open != nil && sh.open.answer.Before(sh.look) {
-		answer()
+		m.answer(sh.open)
 	}
-	if sh.state == Shipped && !sh.look.After(m.now) {
-		switch {
-		case sh.open != nil:
-			sh.look = m.now.Add(confirmPause)
-		case m.now.Before(sh.confirm):
-			sh.look = sh.confirm
-		default:
-			m.arrived(sh)
-		}
-	}
-	answer()
+	m.confirm(sh)
+	m.answer(sh.open)
 }
 
-// payOut has pay do what was decided. What the seller has already been given comes from there.
+// answer grants what its seller has not answered in time.
+func (m *model) answer(r *modelRefund) {
+	if r != nil && r.state == Asked && !r.answer.After(m.now) {
+		m.end(r, Granted)
+	}
+}
+
+// confirm receives what its buyer has said nothing of. While a refund is open it looks again later.
+func (m *model) confirm(sh *modelShipment) {
+	switch {
+	case sh.state != Shipped || sh.look.After(m.now):
+	case sh.open != nil:
+		sh.look = m.now.Add(confirmPause)
+	case m.now.Before(sh.confirm):
+		sh.look = sh.confirm
+	default:
+		m.arrived(sh)
+	}
+}
+
+// payOut has pay do what was decided.
 func (m *model) payOut(sh *modelShipment) {
+	m.release(sh)
+	for _, r := range sh.refunds {
+		m.payBack(r)
+	}
+}
+
+func (m *model) release(sh *modelShipment) {
 	if sh.released > 0 && !sh.gave {
 		sh.gave, sh.given = true, sh.released
 		m.money[sh.seller] += sh.released
 	}
-	for _, r := range sh.refunds {
-		if r.state != Granted || r.paid {
-			continue
-		}
-		if sh.amount-sh.back-sh.given < r.amount {
-			sh.given -= r.amount
-			m.money[sh.seller] -= r.amount
-		}
-		r.paid = true
-		sh.back += r.amount
-		m.money[sh.order.buyer] += r.amount
+}
+
+// payBack comes after the release. What the seller has already been given comes from there.
+func (m *model) payBack(r *modelRefund) {
+	sh := r.shipment
+	if r.state != Granted || r.paid || sh.released > 0 && !sh.gave {
+		return
 	}
+	if sh.amount-sh.back-sh.given < r.amount {
+		sh.given -= r.amount
+		m.money[sh.seller] -= r.amount
+	}
+	r.paid = true
+	sh.back += r.amount
+	m.money[sh.order.buyer] += r.amount
 }
 
 // openable says why a refund can't be opened now, if it can't, whatever the time.

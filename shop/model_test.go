@@ -276,22 +276,27 @@ func (m *model) finish(o *modelOrder, to State) {
 func (m *model) pass(d time.Duration) {
 	m.now = m.now.Add(d)
 	for _, o := range m.orders {
-		late := !m.now.Before(o.deadline)
-		switch {
-		case o.state != Pending:
-		case m.pay == away:
-			o.stands = o.stands || !late
-		case late, o.payment == "" && !o.stands:
-			_ = m.close(o) // pay is well
-		default:
-			_ = m.settle(o)
-		}
+		m.watch(o)
 		for _, sh := range o.shipments {
 			m.due(sh)
 			if m.pay == well {
 				m.payOut(sh)
 			}
 		}
+	}
+}
+
+// watch is the job of an order.
+func (m *model) watch(o *modelOrder) {
+	late := !m.now.Before(o.deadline)
+	switch {
+	case o.state != Pending:
+	case m.pay == away:
+		o.stands = o.stands || !late
+	case late, o.payment == "" && !o.stands:
+		_ = m.close(o) // pay is well
+	default:
+		_ = m.settle(o)
 	}
 }
 
@@ -314,22 +319,27 @@ func (m *model) String() string {
 		lines = append(lines, fmt.Sprintf("%s's cart comes to %d", user, total))
 	}
 	for i, o := range m.orders {
-		var back, given int64
-		for k, sh := range o.shipments {
-			back, given = back+sh.back, given+sh.given
-			open := ""
-			for n, r := range sh.refunds {
-				lines = append(lines, fmt.Sprintf("order %d shipment %d refund %d: %s %d, paid %t", i, k, n, r.state, r.amount, r.paid))
-				if r == sh.open {
-					open = fmt.Sprint(n)
-				}
-			}
-			lines = append(lines, fmt.Sprintf("order %d shipment %d: %s's is %s, %d of %d refunded in %d requests, open %q, %d released, done %t, confirmed %s",
-				i, k, sh.seller, sh.state, sh.refunded, sh.amount, sh.requests, open, sh.released, sh.gave, sh.confirm))
-		}
-		lines = append(lines, fmt.Sprintf("order %d: %s's is %s, costs %d, waits until %s; payment %q, %d back, %d given",
-			i, o.buyer, o.state, o.total(), o.deadline, o.payment, back, given))
+		lines = append(lines, o.now(i)...)
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")
+}
+
+// now is all that there is of an order, to be compared with what [nowOf] finds.
+func (o *modelOrder) now(i int) (lines []string) {
+	var back, given int64
+	for k, sh := range o.shipments {
+		back, given = back+sh.back, given+sh.given
+		open := ""
+		for n, r := range sh.refunds {
+			lines = append(lines, fmt.Sprintf("order %d shipment %d refund %d: %s %d, paid %t", i, k, n, r.state, r.amount, r.paid))
+			if r == sh.open {
+				open = fmt.Sprint(n)
+			}
+		}
+		lines = append(lines, fmt.Sprintf("order %d shipment %d: %s's is %s, %d of %d refunded in %d requests, open %q, %d released, done %t, confirmed %s",
+			i, k, sh.seller, sh.state, sh.refunded, sh.amount, sh.requests, open, sh.released, sh.gave, sh.confirm))
+	}
+	return append(lines, fmt.Sprintf("order %d: %s's is %s, costs %d, waits until %s; payment %q, %d back, %d given",
+		i, o.buyer, o.state, o.total(), o.deadline, o.payment, back, given))
 }

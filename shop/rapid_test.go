@@ -271,7 +271,8 @@ func (w *world) look(rt *rapid.T) string {
 			orders, cursor, err = w.Orders(w.ctx, user, database.Page{Cursor: cursor, Limit: 100})
 			must(err)
 			for _, d := range orders {
-				lines = append(lines, w.lookAt(d)...)
+				i := slices.IndexFunc(w.m.orders, func(o *modelOrder) bool { return o.id == d.ID })
+				lines = append(lines, nowOf(i, d, w.pay.Payment(string(d.ID)))...)
 			}
 		}
 	}
@@ -279,8 +280,8 @@ func (w *world) look(rt *rapid.T) string {
 	return strings.Join(lines, "\n")
 }
 
-func (w *world) lookAt(d Detail) (lines []string) {
-	i := slices.IndexFunc(w.m.orders, func(o *modelOrder) bool { return o.id == d.ID })
+// nowOf is what there really is of an order and its payment, in the words of [modelOrder.now].
+func nowOf(i int, d Detail, x payclient.Payment) (lines []string) {
 	for k, sh := range d.Shipments {
 		open := ""
 		for n, r := range sh.Refunds {
@@ -292,7 +293,6 @@ func (w *world) lookAt(d Detail) (lines []string) {
 		lines = append(lines, fmt.Sprintf("order %d shipment %d: %s's is %s, %d of %d refunded in %d requests, open %q, %d released, done %t, confirmed %s",
 			i, k, sh.Seller, sh.State, sh.Refunded, sh.Amount, sh.Requests, open, sh.Released, !sh.ReleasedAt.IsZero(), sh.ConfirmAt))
 	}
-	x := w.pay.Payment(string(d.ID))
 	return append(lines, fmt.Sprintf("order %d: %s's is %s, costs %d, waits until %s; payment %q, %d back, %d given",
 		i, d.Buyer, d.State, d.Total, d.DeadlineAt, x.State, x.Refunded.Minor, x.Released.Minor))
 }

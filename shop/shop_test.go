@@ -41,8 +41,9 @@ type market struct {
 	db  *database.DB
 	pay *shoptest.Pay
 
-	mu  sync.Mutex
-	off time.Duration // guarded by mu; how far the clock was put forward
+	mu    sync.Mutex
+	off   time.Duration // guarded by mu; how far the clock was put forward
+	still time.Time     // guarded by mu; where it stands but for that, zero if it goes
 }
 
 func TestSchemaIsTheSameEverywhere(t *testing.T) { dbtest.Parity(t, Migrate) }
@@ -86,7 +87,18 @@ func newReplica(t testing.TB, db *database.DB, pay *shoptest.Pay) *market {
 func (m *market) clock() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return time.Now().Add(m.off)
+	now := m.still
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return now.Add(m.off)
+}
+
+// standStill stops the clock.
+func (m *market) standStill(at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.still = at
 }
 
 // forward lets time pass.
@@ -158,19 +170,22 @@ func buyer(i int) Person {
 	return Person{authclient.UserID(fmt.Sprintf("usr_%03d", i)), fmt.Sprint("Buyer ", i)}
 }
 
-// at calls f n times at once and gives what each returned.
+// at calls f n times at once, when all are ready, and gives what each returned.
 func at[T any](n int, f func(i int) T) []T {
 	out := make([]T, n)
 	start := make(chan struct{})
-	var wg sync.WaitGroup
+	var ready, done sync.WaitGroup
+	ready.Add(n)
 	for i := range n {
-		wg.Go(func() {
+		done.Go(func() {
+			ready.Done()
 			<-start
 			out[i] = f(i)
 		})
 	}
+	ready.Wait()
 	close(start)
-	wg.Wait()
+	done.Wait()
 	return out
 }
 
@@ -203,6 +218,19 @@ func (m *market) endsFail(err error) {
 func (m *market) work() {
 	m.t.Helper()
 	if _, err := m.jobs.Drain(context.Background(), slog.New(slog.DiscardHandler), m.handlers(slog.New(slog.DiscardHandler))); err != nil {
+		m.t.Error(err)
+	}
+}
+
+// workAtOnce runs jobs that are due as a process does, many at once, until it comes to one that is due now.
+func (m *market) workAtOnce() {
+	m.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	log := slog.New(slog.DiscardHandler)
+	handlers := m.handlers(log)
+	handlers["last"] = func(context.Context, job.Job) error { cancel(); return nil }
+	err := m.db.InTx(ctx, func(ctx context.Context, tx bun.Tx) error { return m.jobs.Add(ctx, tx, job.Job{Kind: "last"}) })
+	if err := errors.Join(err, m.jobs.Run(ctx, log, handlers)); err != nil {
 		m.t.Error(err)
 	}
 }
