@@ -23,7 +23,7 @@ func rounds() int {
 
 // Every two of verbs that have to do with each other meet one order at the same moment, at two replicas. Both
 // answers, and what there is afterwards of the order, its stock, shipment, refunds and payment, are what one after
-// the other would give in one of the two orders; and who was shown a state finds that, or one that follows from it.
+// the other would give, in one of the two orders if they overlapped; and who was shown a state finds that, or one that follows from it.
 // In the end nothing is left pending, and pay has done what was decided.
 //
 // Pay is shop/shoptest here. How pay itself bears each two of {pay, capture, close, expire, refund, release}, also of
@@ -107,10 +107,11 @@ func (r race) run(product *modelProduct, ahead, looks int) (first int) {
 	ends := inTurn(*product, r.b, r.pair)
 	x := r.begin()
 	for i, m := range r.all {
-		m.forward(r.pair[i].ahead)
+		m.forward(r.pair[i].at)
 	}
 	var shown [2]Detail
 	var answers [2]error
+	var since, until [2]time.Time
 	failed := at(2, func(k int) error {
 		i := (ahead + k) % 2
 		for range k * looks {
@@ -118,16 +119,23 @@ func (r race) run(product *modelProduct, ahead, looks int) (first int) {
 				return err
 			}
 		}
+		since[i] = time.Now()
 		shown[i], answers[i] = r.pair[i].do(r.t.Context(), r.all[i].Service, x)
+		until[i] = time.Now()
 		return nil
 	})
 	if err := errors.Join(failed...); err != nil {
 		r.t.Fatal(err)
 	}
 	for i, m := range r.all {
-		m.forward(-r.pair[i].ahead)
+		m.forward(-r.pair[i].at)
 	}
 	now, there := r.all[0].sees(r.t, x, r.p)
+	for k := range ends {
+		if until[1-k].Before(since[k]) {
+			ends[k].text = r.pair[k].name + " began when the other had ended"
+		}
+	}
 	got := ended(answers, there)
 	first = slices.IndexFunc(ends[:], func(f fit) bool { return f.text == got })
 	if first < 0 {
@@ -152,7 +160,9 @@ func (r race) begin() traded {
 	}
 	x := traded{order: o.ID, shipment: shipmentsOf(o, start)[0].ID, refund: "rfd_none"}
 	for _, v := range r.b.verbs {
+		m.forward(v.at)
 		shown, err := v.do(r.t.Context(), m.Service, x)
+		m.forward(-v.at)
 		if err != nil {
 			r.t.Fatalf("%s: %s: %v", r.b.name, v.name, err)
 		}

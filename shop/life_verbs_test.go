@@ -38,7 +38,7 @@ type played struct {
 // verb is something that happens to an order, and what the model says of it.
 type verb struct {
 	name  string
-	ahead time.Duration // of the clock by which it happens
+	at    time.Duration // after start: each by a clock of its own
 	do    func(ctx context.Context, s *Service, x traded) (shown Detail, err error)
 	model func(p *played) error
 }
@@ -46,19 +46,19 @@ type verb struct {
 // verbs are all that moves an order, a shipment, a refund or their money: what people do, what pay does at
 // its cashier, and the jobs of what has come to its time.
 var verbs = []verb{
-	{"pay", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"pay", 1 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return ofOrder(s.Pay(ctx, bob.ID, x.order, ""))
 	}, func(p *played) error { return p.payFor(bob.ID, p.o) }},
-	{"close", time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) { // if pay was never asked
+	{"close", 2 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) { // if pay was never asked
 		return ofJob(s.settleLater(ctx, job.Job{Key: string(x.order)}))
 	}, func(p *played) error { p.watch(p.o); return nil }},
-	{"cancel", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"cancel", 3 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return ofOrder(s.Cancel(ctx, bob.ID, x.order))
 	}, func(p *played) error { return p.cancel(bob.ID, p.o) }},
 	{"expire", time.Hour, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return ofJob(s.settleLater(ctx, job.Job{Key: string(x.order)}))
 	}, func(p *played) error { p.watch(p.o); return nil }},
-	{"capture", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) { // and nobody tells the shop
+	{"capture", 5 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) { // and nobody tells the shop
 		o, err := s.order(ctx, x.order)
 		if err != nil {
 			return Detail{}, err
@@ -78,44 +78,44 @@ var verbs = []verb{
 		p.capture(p.o)
 		return nil
 	}},
-	{"refund", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"refund", 6 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return ofJob(s.refundLater(ctx, job.Job{Key: string(x.refund)}))
 	}, ofRefund(func(p *played) error { p.payBack(p.r); return nil })},
-	{"release", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"release", 7 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return ofJob(s.releaseLater(ctx, job.Job{Key: string(x.shipment)}))
 	}, ofShipment(func(p *played, sh *modelShipment) error { p.release(sh); return nil })},
-	{"ship", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"ship", 8 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return s.Ship(ctx, ann.ID, x.shipment, "SF", "1")
 	}, ofShipment(func(p *played, sh *modelShipment) error { return p.ship(ann.ID, sh, "SF") })},
-	{"receive", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"receive", 9 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return s.Receive(ctx, bob.ID, x.shipment)
 	}, ofShipment(func(p *played, sh *modelShipment) error { return p.receive(bob.ID, sh) })},
 	{"confirm", DefaultTerms.ConfirmAfter + DefaultTerms.AnswerTime + 2*time.Hour, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return ofJob(s.confirmLater(ctx, job.Job{Key: string(x.shipment)}))
 	}, ofShipment(func(p *played, sh *modelShipment) error { p.confirm(sh); return nil })},
-	{"give back", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"give back", 11 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return s.GiveBack(ctx, ann.ID, x.shipment, "Sold out.")
 	}, ofShipment(func(p *played, sh *modelShipment) error { return p.giveBack(ann.ID, sh) })},
 	asks("ask", nil),
-	{"grant", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"grant", 12 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return s.Grant(ctx, ann.ID, x.refund)
 	}, ofRefund(func(p *played) error { return p.grant(ann.ID, p.r) })},
-	{"refuse", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"refuse", 13 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return s.Refuse(ctx, ann.ID, x.refund, "No.")
 	}, ofRefund(func(p *played) error { return p.refuse(ann.ID, p.r, "No.") })},
 	{"answer", DefaultTerms.AnswerTime + time.Hour, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return ofJob(s.answerLater(ctx, job.Job{Key: string(x.refund)}))
 	}, ofRefund(func(p *played) error { p.answer(p.r); return nil })},
-	{"withdraw", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"withdraw", 15 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return s.Withdraw(ctx, bob.ID, x.refund)
 	}, ofRefund(func(p *played) error { return p.withdraw(bob.ID, p.r) })},
-	{"appeal", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"appeal", 16 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return s.Appeal(ctx, bob.ID, x.refund)
 	}, ofRefund(func(p *played) error { return p.appeal(bob.ID, p.r) })},
-	{"uphold", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"uphold", 17 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return s.Decide(ctx, olga.ID, x.refund, true, "It is.")
 	}, ofRefund(func(p *played) error { return p.decide(olga.ID, p.r, Granted, "It is.") })},
-	{"deny", 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	{"deny", 18 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		return s.Decide(ctx, olga.ID, x.refund, false, "It isn't.")
 	}, ofRefund(func(p *played) error { return p.decide(olga.ID, p.r, Denied, "It isn't.") })},
 }
@@ -155,7 +155,7 @@ func ofRefund(model func(*played) error) func(*played) error {
 // asks is a verb that asks for so much money, nil being all of it.
 func asks(name string, amount *money.Amount) verb {
 	in := NewRefund{Amount: amount, Reason: "It is broken."}
-	return verb{name, 0, func(ctx context.Context, s *Service, x traded) (Detail, error) {
+	return verb{name, 10 * time.Minute, func(ctx context.Context, s *Service, x traded) (Detail, error) {
 		r, err := s.AskRefund(ctx, bob.ID, x.shipment, in, "")
 		return Detail{Shipments: []ShipmentDetail{{Refunds: []RefundDetail{r}}}}, err
 	}, ofShipment(func(p *played, sh *modelShipment) error {
@@ -227,7 +227,7 @@ func begun(p modelProduct, b beginning) *played {
 }
 
 func (p *played) does(v verb) error {
-	p.now = start.Add(v.ahead)
+	p.now = start.Add(v.at)
 	return v.model(p)
 }
 
