@@ -77,7 +77,7 @@ func races(t *testing.T, all []*market, p Product, pair [2]verb, from []beginnin
 			case !differ:
 				looks[ahead] = turn / 2 % 4
 			case won != ahead:
-				looks[ahead] += 1 + looks[ahead]/2
+				looks[ahead] = min(1+looks[ahead]*3/2, 100)
 			default:
 				looks[ahead] -= min(looks[ahead], 1+looks[ahead]/4)
 			}
