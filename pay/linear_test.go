@@ -31,19 +31,6 @@ const (
 	ordersShared = 4 // by the clients of a history
 )
 
-// request is what a client asks for, and what the model says of it.
-type request struct {
-	name  string
-	reads bool // it changes nothing, so nobody misses one that had no answer
-	do    func(ctx context.Context, s *pay.Service) (string, error)
-	model func(b *books) (string, error)
-}
-
-func (r *request) verb() string {
-	verb, _, _ := strings.Cut(r.name, " ")
-	return verb
-}
-
 // seen is what a client saw.
 type seen struct {
 	answer  string
@@ -67,23 +54,15 @@ func refused(err error) bool {
 	return true
 }
 
-func answer(said string, err error) string {
-	if err != nil {
-		return fault.Of(err).Code
-	}
-	return "done: " + said
-}
-
-// books is the model, with what it leaves out: which top-ups were made, by their keys.
+// books is the model between two requests of a history.
 type books struct {
 	*model
-	toppedUp map[string]bool
-	whole    string // all of it as text, to be compared
-	answers  int    // of requests that are still to come
+	whole   string // all of it as text, to be compared
+	answers int    // of requests that are still to come
 }
 
-func newBooks(m *model, toppedUp map[string]bool) *books {
-	b := &books{model: m, toppedUp: toppedUp}
+func newBooks(m *model) *books {
+	b := &books{model: m}
 	b.whole = b.describe()
 	return b
 }
@@ -104,30 +83,12 @@ func (b *books) describe() string {
 			text += " " + payee + name[p.to[payee]]
 		}
 	}
-	return text + fmt.Sprint("\n", b.fees, b.toppedUp)
-}
-
-// state is what a payment's answer says of it.
-func (b *books) state(order string) string {
-	if p := b.payments[order]; p != nil {
-		return p.state
-	}
-	return ""
-}
-
-// ofPayment is for what needs a payment's id, which nobody has before there is one.
-func ofPayment(order string, do func(b *books) (string, error)) func(*books) (string, error) {
-	return func(b *books) (string, error) {
-		if b.payments[order] == nil {
-			return "", payclient.ErrNoPayment
-		}
-		return do(b)
-	}
+	return text + fmt.Sprint("\n", b.fees, b.topUps)
 }
 
 // read is all that a payment says.
-func (b *books) read(order string) (string, error) {
-	p := b.payments[order]
+func (m *model) read(order string) (string, error) {
+	p := m.payments[order]
 	if p == nil {
 		return "", payclient.ErrNoPayment
 	}
@@ -137,9 +98,9 @@ func (b *books) read(order string) (string, error) {
 		p.sum(func(s pay.Share) int64 { return s.Released })), nil
 }
 
-func (b *books) purse(user authclient.UserID) (string, error) {
+func (m *model) purse(user authclient.UserID) (string, error) {
 	var text string
-	for _, w := range b.wallets[user] {
+	for _, w := range m.wallets[user] {
 		text += fmt.Sprintf("%d, %d held; ", w.posted, w.held)
 	}
 	return text, nil
@@ -158,10 +119,10 @@ func linearModel(begin *books) porcupine.Model {
 				next.answers--
 			}
 			if r.reads {
-				return answer(r.model(b)) == got.answer, &next
+				return answer(r.model(b.model)) == got.answer, &next
 			}
-			next.model, next.toppedUp = b.clone(), maps.Clone(b.toppedUp)
-			want := answer(r.model(&next))
+			next.model = b.clone()
+			want := answer(r.model(next.model))
 			if !got.unknown && got.answer != want {
 				return false, b
 			}
@@ -177,7 +138,7 @@ func linearModel(begin *books) porcupine.Model {
 }
 
 // What many clients see of payments and wallets, who charge, hold, pay at the cashier,
-// capture, close, refund, release, top up, read, send again and give up, is what they would
+// capture, close, withdraw, refund, release, top up, read, send again and give up, is what they would
 // see one after the other (linearizability).
 func TestPaymentHistoriesAreLinear(t *testing.T) {
 	histories := 25
@@ -201,7 +162,7 @@ func TestPaymentHistoriesAreLinear(t *testing.T) {
 				answers[o.Input.(*request).verb()+" "+o.Output.(seen).short()]++
 			}
 		}
-		for _, verb := range []string{"charge", "pay", "capture", "close", "refund", "release", "top-up"} {
+		for _, verb := range []string{"charge", "pay", "capture", "close", "withdraw", "refund", "release", "top-up"} {
 			if answers[verb+" done"] == 0 {
 				t.Errorf("no %s has succeeded, so this shows less than it should", verb)
 			}
@@ -255,7 +216,7 @@ func newHistory(t *testing.T, n int, b *bench, replicas []*pay.Service) *history
 		}
 		h.payers, h.asked = append(h.payers, h.users[payer]), append(h.asked, in)
 	}
-	h.begin = newBooks(m, map[string]bool{})
+	h.begin = newBooks(m)
 	return h
 }
 
@@ -317,7 +278,7 @@ func (h *history) send(t *testing.T, client int, r *request, patience time.Durat
 // draw is something to ask for, of what a history's orders and wallets allow, and a little more.
 func (h *history) draw() *request {
 	order := h.rand.IntN(ordersShared)
-	switch h.rand.IntN(16) {
+	switch h.rand.IntN(17) {
 	case 0, 1, 2:
 		return h.charge(order)
 	case 3, 4:
@@ -325,7 +286,7 @@ func (h *history) draw() *request {
 	case 5, 6:
 		return h.capture(order)
 	case 7:
-		return h.close(order)
+		return h.target(order).close()
 	case 8, 9:
 		return h.refund(order)
 	case 10, 11:
@@ -334,6 +295,8 @@ func (h *history) draw() *request {
 		return h.topUp()
 	case 13, 14:
 		return h.read(order)
+	case 15:
+		return h.target(order).withdraw(h.payers[order])
 	}
 	return h.purse()
 }
@@ -370,131 +333,40 @@ func (h *history) charge(order int) *request {
 	}
 	i, wallet := h.wallet(user)
 	in.Wallet = wallet
-	return &request{
-		name: fmt.Sprintf("charge %s %+v", user, in),
-		do: func(ctx context.Context, s *pay.Service) (string, error) {
-			p, err := s.Charge(ctx, shop(user), in)
-			return p.State, err
-		},
-		model: func(b *books) (string, error) { err := b.charge(user, in, i); return b.state(in.Order), err },
-	}
+	return h.target(order).charge(user, in, i)
 }
+
+func (h *history) target(order int) target { return target{order: h.asked[order].Order} }
 
 func (h *history) pay(order int) *request {
-	user, name := h.payers[order], h.asked[order].Order
+	user := h.payers[order]
 	i, wallet := h.wallet(user)
-	return &request{
-		name: fmt.Sprintf("pay %s from %d", name, i),
-		do: func(ctx context.Context, s *pay.Service) (string, error) {
-			id, err := paymentID(ctx, s, name)
-			if err != nil {
-				return "", err
-			}
-			p, err := s.Pay(ctx, user, id, wallet)
-			return p.State, err
-		},
-		model: func(b *books) (string, error) { err := b.pay(user, name, i); return b.state(name), err },
-	}
-}
-
-func paymentID(ctx context.Context, s *pay.Service, order string) (pay.PaymentID, error) {
-	p, err := s.PaymentOf(ctx, merchant, order)
-	return p.ID, err
+	return h.target(order).pay(user, i, wallet)
 }
 
 func (h *history) capture(order int) *request {
-	name, parties := h.asked[order].Order, slices.Clone(h.asked[order].Parties)
+	parties := slices.Clone(h.asked[order].Parties)
 	if h.rand.IntN(2) == 0 {
 		parties = nil // all of it
 	} else {
 		parties[0].Amount = 1 + h.rand.Int64N(parties[0].Amount)
 	}
-	return &request{
-		name: fmt.Sprintf("capture %s %+v", name, parties),
-		do: func(ctx context.Context, s *pay.Service) (string, error) {
-			id, err := paymentID(ctx, s, name)
-			if err != nil {
-				return "", err
-			}
-			p, err := s.Capture(ctx, merchant, id, parties)
-			return p.State, err
-		},
-		model: ofPayment(name, func(b *books) (string, error) { err := b.capture(name, parties); return b.state(name), err }),
-	}
-}
-
-func (h *history) close(order int) *request {
-	name := h.asked[order].Order
-	return &request{
-		name: "close " + name,
-		do: func(ctx context.Context, s *pay.Service) (string, error) {
-			p, err := s.CloseOrder(ctx, merchant, name)
-			return p.State, err
-		},
-		model: func(b *books) (string, error) { err := b.closeOrder(name); return b.state(name), err },
-	}
+	return h.target(order).capture(parties)
 }
 
 func (h *history) refund(order int) *request {
-	name := h.asked[order].Order
-	in := pay.NewRefund{ID: fmt.Sprint(h.rand.IntN(3)), Payee: h.payee(order), Amount: h.some()}
-	return &request{
-		name: fmt.Sprintf("refund %s %+v", name, in),
-		do: func(ctx context.Context, s *pay.Service) (string, error) {
-			id, err := paymentID(ctx, s, name)
-			if err != nil {
-				return "", err
-			}
-			r, err := s.Refund(ctx, merchant, id, in)
-			return fmt.Sprint(r.Amount.Minor), err
-		},
-		model: ofPayment(name, func(b *books) (string, error) {
-			err := b.refund(name, in)
-			return fmt.Sprint(b.payments[name].refunds[in.ID].amount), err
-		}),
-	}
+	return h.target(order).refund(pay.NewRefund{ID: fmt.Sprint(h.rand.IntN(3)), Payee: h.payee(order), Amount: h.some()})
 }
 
 func (h *history) release(order int) *request {
-	name := h.asked[order].Order
-	in := pay.NewRelease{ID: fmt.Sprint(h.rand.IntN(3)), Payee: h.payee(order), Amount: h.some()}
-	return &request{
-		name: fmt.Sprintf("release %s %+v", name, in),
-		do: func(ctx context.Context, s *pay.Service) (string, error) {
-			id, err := paymentID(ctx, s, name)
-			if err != nil {
-				return "", err
-			}
-			r, err := s.Release(ctx, merchant, id, in)
-			return fmt.Sprint(r.Amount.Minor), err
-		},
-		model: ofPayment(name, func(b *books) (string, error) {
-			err := b.release(name, in)
-			return fmt.Sprint(b.payments[name].given[in.ID].amount), err
-		}),
-	}
+	return h.target(order).release(pay.NewRelease{ID: fmt.Sprint(h.rand.IntN(3)), Payee: h.payee(order), Amount: h.some()})
 }
 
 func (h *history) topUp() *request {
 	user := h.users[h.rand.IntN(2)]
 	i := h.rand.IntN(len(h.wallets[user]))
-	in := pay.NewTopUp{Wallet: h.wallets[user][i], Amount: 1 + h.rand.Int64N(20)}
 	h.topUps++
-	key := fmt.Sprint(h.topUps)
-	return &request{
-		name: fmt.Sprintf("top-up %s %s's %d with %d", key, user, i, in.Amount),
-		do: func(ctx context.Context, s *pay.Service) (string, error) {
-			t, err := s.TopUp(ctx, user, in, key)
-			return t.State, err
-		},
-		model: func(b *books) (string, error) {
-			if !b.toppedUp[key] {
-				b.toppedUp[key] = true
-				b.topUp(user, i, in.Amount)
-			}
-			return payclient.Succeeded, nil
-		},
-	}
+	return topUp(user, i, pay.NewTopUp{Wallet: h.wallets[user][i], Amount: 2 * (1 + h.rand.Int64N(10))}, fmt.Sprint(h.topUps))
 }
 
 func (h *history) read(order int) *request {
@@ -505,7 +377,7 @@ func (h *history) read(order int) *request {
 			p, err := s.PaymentOf(ctx, merchant, name)
 			return fmt.Sprint(payment(name, p.State, p.Expired, p.Shares), p.Captured.Minor, p.Refunded.Minor, p.Released.Minor), err
 		},
-		model: func(b *books) (string, error) { return b.read(name) },
+		model: func(m *model) (string, error) { return m.read(name) },
 	}
 }
 
@@ -521,7 +393,7 @@ func (h *history) purse() *request {
 			}
 			return text, err
 		},
-		model: func(b *books) (string, error) { return b.purse(user) },
+		model: func(m *model) (string, error) { return m.purse(user) },
 	}
 }
 

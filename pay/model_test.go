@@ -17,16 +17,27 @@ import (
 
 // model is pay as one would write it without a database: what each verb answers, and what
 // there is afterwards. A nil answer is success. Wallets are known by their user and their
-// number, the first being the default one.
+// number, or -1 for the default one.
 type model struct {
 	now      time.Time
 	fee      pay.Fee
 	wallets  map[authclient.UserID][]*modelWallet
+	topUps   map[string]modelTopUp    // by key
 	payments map[string]*modelPayment // by order
 	fees     int64
 }
 
-type modelWallet struct{ posted, held int64 }
+type modelWallet struct {
+	posted, held int64
+	isDefault    bool
+}
+
+type modelTopUp struct {
+	user   authclient.UserID
+	wallet int
+	amount int64
+	state  string
+}
 
 func (w *modelWallet) available() int64 { return w.posted - w.held }
 
@@ -43,25 +54,29 @@ type modelPayment struct {
 	to      map[string]*modelWallet // where a payee's share went last
 }
 
-// done is what was asked for, and how much it was.
+// done is what was asked for, and what was answered.
 type done[T any] struct {
-	asked  T
-	amount int64
+	asked T
+	said  string
 }
 
 func newModel(now time.Time, fee pay.Fee) *model {
-	return &model{now: now, fee: fee, wallets: map[authclient.UserID][]*modelWallet{}, payments: map[string]*modelPayment{}}
+	return &model{
+		now: now, fee: fee, wallets: map[authclient.UserID][]*modelWallet{}, topUps: map[string]modelTopUp{},
+		payments: map[string]*modelPayment{},
+	}
 }
 
 // clone is a copy that shares nothing.
 func (m *model) clone() *model {
 	c := newModel(m.now, m.fee)
-	c.fees = m.fees
+	c.fees, c.topUps = m.fees, maps.Clone(m.topUps)
 	same := map[*modelWallet]*modelWallet{nil: nil}
 	for user, wallets := range m.wallets {
 		for _, w := range wallets {
-			same[w] = &modelWallet{w.posted, w.held}
-			c.wallets[user] = append(c.wallets[user], same[w])
+			v := *w
+			same[w] = &v
+			c.wallets[user] = append(c.wallets[user], &v)
 		}
 	}
 	for order, p := range m.payments {
@@ -90,12 +105,43 @@ func (m *model) openWallet(user authclient.UserID, amount int64) error {
 	if len(m.wallets[user]) >= 50 {
 		return payclient.ErrTooMany
 	}
-	m.wallets[user] = append(m.wallets[user], &modelWallet{posted: amount})
+	m.wallets[user] = append(m.wallets[user], &modelWallet{posted: amount, isDefault: len(m.wallets[user]) == 0})
 	return nil
 }
 
-func (m *model) topUp(user authclient.UserID, wallet int, amount int64) {
-	m.wallets[user][wallet].posted += amount
+func (m *model) wallet(user authclient.UserID, n int) *modelWallet {
+	if n >= 0 {
+		return m.wallets[user][n]
+	}
+	i := slices.IndexFunc(m.wallets[user], func(w *modelWallet) bool { return w.isDefault })
+	return m.wallets[user][i]
+}
+
+// prefer makes a wallet the default one.
+func (m *model) prefer(user authclient.UserID, wallet int) {
+	for i, w := range m.wallets[user] {
+		w.isDefault = i == wallet
+	}
+}
+
+// topUp asks for money, once per key.
+func (m *model) topUp(user authclient.UserID, wallet int, amount int64, key string) {
+	if _, found := m.topUps[key]; found {
+		return
+	}
+	m.topUps[key] = modelTopUp{user, wallet, amount, payclient.Created}
+	if !comesLater(amount) {
+		m.confirm(key)
+	}
+}
+
+// confirm is news of a top-up's money.
+func (m *model) confirm(key string) {
+	if t := m.topUps[key]; t.state == payclient.Created {
+		m.wallet(t.user, t.wallet).posted += t.amount
+		t.state = payclient.Succeeded
+		m.topUps[key] = t
+	}
 }
 
 // pass moves the clock; what is too late then is closed.
@@ -173,7 +219,7 @@ func (m *model) agree(p *modelPayment, user authclient.UserID, wallet int) error
 	if len(m.wallets[user]) == 0 {
 		return payclient.ErrNoWallet
 	}
-	w := m.wallets[user][max(wallet, 0)]
+	w := m.wallet(user, wallet)
 	if w.available() < p.amount() {
 		return payclient.ErrInsufficient
 	}
@@ -243,6 +289,18 @@ func (m *model) closeOrder(order string) error {
 	return nil
 }
 
+// withdraw is what the payer can do to close it.
+func (m *model) withdraw(user authclient.UserID, order string) error {
+	p := m.payments[order]
+	switch {
+	case p == nil || p.payer != user:
+		return payclient.ErrNoPayment
+	case p.state == payclient.Authorized:
+		return payclient.ErrHeld
+	}
+	return m.closeOrder(order)
+}
+
 // share finds a share that something is done about.
 func (p *modelPayment) share(payee string) (*pay.Share, error) {
 	if p.state != payclient.Captured {
@@ -268,9 +326,9 @@ func (m *model) refund(order string, in pay.NewRefund) error {
 	if err != nil {
 		return err
 	}
-	asked, left, released := in, s.Captured-s.Refunded-s.Released, false
+	asked, left, from := in, s.Captured-s.Refunded-s.Released, payclient.FromEscrow
 	if left == 0 && s.Released > 0 {
-		left, released = s.Released, true
+		left, from = s.Released, payclient.FromPayee
 	}
 	if in.Amount == 0 {
 		in.Amount = left
@@ -278,7 +336,7 @@ func (m *model) refund(order string, in pay.NewRefund) error {
 	if left == 0 || in.Amount > left {
 		return payclient.ErrTooMuch
 	}
-	if released {
+	if from == payclient.FromPayee {
 		if p.to[in.Payee].available() < in.Amount {
 			return payclient.ErrPayeeShort
 		}
@@ -287,7 +345,7 @@ func (m *model) refund(order string, in pay.NewRefund) error {
 	}
 	s.Refunded += in.Amount
 	p.wallet.posted += in.Amount
-	p.refunds[in.ID] = done[pay.NewRefund]{asked, in.Amount}
+	p.refunds[in.ID] = done[pay.NewRefund]{asked, fmt.Sprint(in.Amount, from)}
 	return nil
 }
 
@@ -315,11 +373,12 @@ func (m *model) release(order string, in pay.NewRelease) error {
 		m.openWallet(user, 0)
 	}
 	fee := in.Amount * int64(m.fee) / 10_000
-	m.wallets[user][0].posted += in.Amount - fee
+	w := m.wallet(user, -1)
+	w.posted += in.Amount - fee
 	m.fees += fee
 	s.Released += in.Amount
-	p.to[in.Payee] = m.wallets[user][0]
-	p.given[in.ID] = done[pay.NewRelease]{asked, in.Amount}
+	p.to[in.Payee] = w
+	p.given[in.ID] = done[pay.NewRelease]{asked, fmt.Sprint(in.Amount, fee, in.Amount-fee)}
 	return nil
 }
 
@@ -328,7 +387,7 @@ func (m *model) String() string {
 	var lines []string
 	for user, wallets := range m.wallets {
 		for i, w := range wallets {
-			lines = append(lines, fmt.Sprintf("%s's wallet %d has %d, %d held", user, i, w.posted, w.held))
+			lines = append(lines, fmt.Sprintf("%s's wallet %d has %d, %d held, default %t", user, i, w.posted, w.held, w.isDefault))
 		}
 	}
 	for order, p := range m.payments {
@@ -342,19 +401,11 @@ func payment(order, state string, expired bool, shares []pay.Share) string {
 	return fmt.Sprintf("%s is %s, expired %t %+v", order, state, expired, shares)
 }
 
-// look is what there really is of the users and orders that a model knows.
+// look is what there really is of the users and orders that a model knows. Payments are looked
+// at first: that closes those that are too late.
 func (b *bench) look(t testing.TB, m *model) string {
 	t.Helper()
 	var lines []string
-	for user := range m.wallets {
-		purse, err := b.Purse(t.Context(), user)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, w := range purse.Wallets {
-			lines = append(lines, fmt.Sprintf("%s's wallet %d has %d, %d held", user, i, w.Balance.Minor, w.Balance.Minor-w.Available.Minor))
-		}
-	}
 	for order := range m.payments {
 		p, err := b.PaymentOf(t.Context(), merchant, order)
 		if errors.Is(err, payclient.ErrNoPayment) {
@@ -364,6 +415,15 @@ func (b *bench) look(t testing.TB, m *model) string {
 			t.Fatal(err)
 		}
 		lines = append(lines, payment(order, p.State, p.Expired, p.Shares))
+	}
+	for user := range m.wallets {
+		purse, err := b.Purse(t.Context(), user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range purse.Wallets {
+			lines = append(lines, fmt.Sprintf("%s's wallet %d has %d, %d held, default %t", user, i, w.Balance.Minor, w.Balance.Minor-w.Available.Minor, w.Default))
+		}
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "\n")

@@ -33,10 +33,17 @@ type Setup = func(context.Context, *database.DB) error
 //	}
 func Each(t *testing.T, fn func(t *testing.T, db *database.DB), setup ...Setup) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { fn(t, open(t, SQLite(t), setup)) })
-	t.Run("mariadb", func(t *testing.T) { fn(t, open(t, MariaDB(t), setup)) })
+	EachKind(t, func(t *testing.T, fresh func(testing.TB) string) { fn(t, open(t, fresh(t), setup)) })
+}
+
+// EachKind is Each for a test that needs more databases than one: fresh makes one, and gives
+// its URL.
+func EachKind(t *testing.T, fn func(t *testing.T, fresh func(testing.TB) string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { fn(t, SQLite) })
+	t.Run("mariadb", func(t *testing.T) { fn(t, MariaDB) })
 	if wantsTiDB() {
-		t.Run("tidb", func(t *testing.T) { fn(t, open(t, TiDB(t), setup)) })
+		t.Run("tidb", func(t *testing.T) { fn(t, TiDB) })
 	}
 }
 
