@@ -19,8 +19,6 @@ import (
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
-	"jishi/kit/job"
-	"jishi/ledger"
 	"jishi/pay"
 	"jishi/pay/payclient"
 )
@@ -149,10 +147,7 @@ func TestPaymentHistoriesAreLinear(t *testing.T) {
 		dbtest.NoTurns(t, db, "charges")
 		b := newBench(t, db)
 		b.config.Fee = 1000
-		other := b.config // as another replica has
-		other.Ledger, other.Jobs = ledger.New(db, b.clock.now), job.New(db, b.clock.now)
-		b.Service = pay.New(b.config)
-		replicas := []*pay.Service{b.Service, pay.New(other)}
+		replicas := b.replicas()
 		answers := map[string]int{}
 		for n := range histories {
 			h := newHistory(t, n, b, replicas)

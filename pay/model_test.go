@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -173,6 +174,9 @@ func (m *model) charge(user authclient.UserID, in pay.NewPayment, wallet int) er
 		}
 		if !in.ExpiresAt.IsZero() {
 			p.ends = in.ExpiresAt
+		}
+		if !p.ends.After(m.now) {
+			return payclient.ErrExpiry
 		}
 		for _, party := range slices.SortedFunc(slices.Values(in.Parties), func(a, b pay.Party) int { return cmp.Compare(a.Payee, b.Payee) }) {
 			p.shares = append(p.shares, pay.Share{Party: party})
@@ -401,12 +405,12 @@ func payment(order, state string, expired bool, shares []pay.Share) string {
 	return fmt.Sprintf("%s is %s, expired %t %+v", order, state, expired, shares)
 }
 
-// look is what there really is of the users and orders that a model knows. Payments are looked
+// look is what there really is of these users and orders. Payments are looked
 // at first: that closes those that are too late.
-func (b *bench) look(t testing.TB, m *model) string {
+func (b *bench) look(t testing.TB, users iter.Seq[authclient.UserID], orders iter.Seq[string]) string {
 	t.Helper()
 	var lines []string
-	for order := range m.payments {
+	for order := range orders {
 		p, err := b.PaymentOf(t.Context(), merchant, order)
 		if errors.Is(err, payclient.ErrNoPayment) {
 			continue
@@ -416,7 +420,7 @@ func (b *bench) look(t testing.TB, m *model) string {
 		}
 		lines = append(lines, payment(order, p.State, p.Expired, p.Shares))
 	}
-	for user := range m.wallets {
+	for user := range users {
 		purse, err := b.Purse(t.Context(), user)
 		if err != nil {
 			t.Fatal(err)

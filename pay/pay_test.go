@@ -78,6 +78,15 @@ func newBench(t *testing.T, db *database.DB) *bench {
 	return b
 }
 
+// replicas are the service anew, after a change of its configuration, and another one on its
+// database.
+func (b *bench) replicas() []*pay.Service {
+	other := b.config
+	other.Ledger, other.Jobs = ledger.New(b.db, b.clock.now), job.New(b.db, b.clock.now)
+	b.Service = pay.New(b.config)
+	return []*pay.Service{b.Service, pay.New(other)}
+}
+
 // verify checks every invariant.
 func (b *bench) verify(t *testing.T) {
 	t.Helper()
@@ -128,17 +137,8 @@ func order(id string, minor int64) pay.NewPayment {
 // others must have ended with one of the refusals.
 func race(t *testing.T, n int, do func(i int) error, refusals ...error) int {
 	t.Helper()
-	var wg sync.WaitGroup
-	start := make(chan struct{})
 	errs := make([]error, n)
-	for i := range n {
-		wg.Go(func() {
-			<-start
-			errs[i] = do(i)
-		})
-	}
-	close(start)
-	wg.Wait()
+	together(n, 0, func(i int) { errs[i] = do(i) })
 	won := 0
 	for i, err := range errs {
 		switch {
@@ -149,6 +149,27 @@ func race(t *testing.T, n int, do func(i int) error, refusals ...error) int {
 		}
 	}
 	return won
+}
+
+// together runs n of them at the same moment: all are ready before any begins. They are let go
+// one after the other, from first on.
+func together(n, first int, do func(i int)) {
+	var ready, done sync.WaitGroup
+	ready.Add(n)
+	gates := make([]chan struct{}, n)
+	for i := range n {
+		gates[i] = make(chan struct{})
+		done.Go(func() {
+			ready.Done()
+			<-gates[i]
+			do(i)
+		})
+	}
+	ready.Wait()
+	for i := range n {
+		close(gates[(first+i)%n])
+	}
+	done.Wait()
 }
 
 func isOneOf(err error, refusals []error) bool {
