@@ -30,32 +30,26 @@ func shortLong[T any](short, inLong T) T {
 
 // Money is exact while statements and commits fail in every way that is known of servers.
 func TestBankUnderFaults(t *testing.T) {
-	for seed := range shortLong(uint64(2), 100) {
-		rate := 0.01 + 0.09*rand.New(rand.NewPCG(seed, 1)).Float64()
-		t.Run(fmt.Sprintf("seed %d, %.3f", seed, rate), func(t *testing.T) {
-			address := dbtest.MariaDB(t)
-			l := New(dbtest.Open(t, address, Migrate), time.Now)
-			openBank(t, l)
-			way := dbtest.NewFaulty(t, address, seed, rate)
-			through := New(dbtest.Open(t, way.URL), time.Now)
+	dbtest.UnderFaults(t, 2, func(t *testing.T, address string, way *dbtest.Faulty) {
+		l := New(dbtest.Open(t, address, Migrate), time.Now)
+		openBank(t, l)
+		through := New(dbtest.Open(t, way.URL), time.Now)
 
-			ctx, cancel := context.WithTimeout(t.Context(), shortLong(2*time.Second, 10*time.Second))
-			defer cancel()
-			m := newMoves()
-			var wg sync.WaitGroup
-			for w := range 16 {
-				wg.Go(func() {
-					if err := work(ctx, through, fmt.Sprint("w", w), m.ask, m.askAgain, m.end); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			wg.Go(func() { audit(ctx, t, l) })
-			wg.Wait()
-			m.settleAll(t, l)
-			t.Logf("faults: %v", way.Counts())
-		})
-	}
+		ctx, cancel := context.WithTimeout(t.Context(), shortLong(2*time.Second, 10*time.Second))
+		defer cancel()
+		m := newMoves()
+		var wg sync.WaitGroup
+		for w := range 16 {
+			wg.Go(func() {
+				if err := work(ctx, through, fmt.Sprint("w", w), m.ask, m.askAgain, m.end); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Go(func() { audit(ctx, t, l) })
+		wg.Wait()
+		m.settleAll(t, l)
+	})
 }
 
 // A transfer whose COMMIT had no answer is unknown, also where the database is away when it is

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -30,30 +29,20 @@ func insist[T any](do func() (T, error)) (T, error) {
 // Wallets and payments are exact while statements and commits fail in every way that is
 // known of servers, for callers that ask again with the same key or order.
 func TestPaymentsUnderFaults(t *testing.T) {
-	seeds := uint64(1)
-	if dbtest.Long() {
-		seeds = 100
-	}
-	for seed := range seeds {
-		rate := 0.01 + 0.09*rand.New(rand.NewPCG(seed, 1)).Float64()
-		t.Run(fmt.Sprintf("seed %d, %.3f", seed, rate), func(t *testing.T) {
-			address := dbtest.MariaDB(t)
-			sound := newBench(t, dbtest.Open(t, address, pay.Migrate))
-			way := dbtest.NewFaulty(t, address, seed, rate)
-			way.Quiet(true)
-			through := newBench(t, dbtest.Open(t, way.URL))
-			way.Quiet(false)
-			var buyers sync.WaitGroup
-			for i := range 6 {
-				user := authclient.UserID(fmt.Sprint("usr_", i))
-				w := sound.wallet(t, user, 1000)
-				buyers.Go(func() { tradeUnderFaults(t, through, sound, user, w.ID) })
-			}
-			buyers.Wait()
-			t.Logf("faults: %v", way.Counts())
-			sound.verify(t)
-		})
-	}
+	dbtest.UnderFaults(t, 1, func(t *testing.T, address string, way *dbtest.Faulty) {
+		sound := newBench(t, dbtest.Open(t, address, pay.Migrate))
+		way.Quiet(true)
+		through := newBench(t, dbtest.Open(t, way.URL))
+		way.Quiet(false)
+		var buyers sync.WaitGroup
+		for i := range 6 {
+			user := authclient.UserID(fmt.Sprint("usr_", i))
+			w := sound.wallet(t, user, 1000)
+			buyers.Go(func() { tradeUnderFaults(t, through, sound, user, w.ID) })
+		}
+		buyers.Wait()
+		sound.verify(t)
+	})
 }
 
 // tradeUnderFaults tops up, and has orders paid of which some are called off at the same

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"testing"
 
 	"jishi/kit/database"
@@ -17,68 +16,59 @@ import (
 // Stock is exact while statements and commits fail in every way that is known of servers,
 // for buyers who ask again with the same key.
 func TestOrdersUnderFaults(t *testing.T) {
-	seeds := uint64(1)
-	if dbtest.Long() {
-		seeds = 100
-	}
-	for seed := range seeds {
-		rate := 0.01 + 0.09*rand.New(rand.NewPCG(seed, 1)).Float64()
-		t.Run(fmt.Sprintf("seed %d, %.3f", seed, rate), func(t *testing.T) {
-			address := dbtest.MariaDB(t)
-			sound := newMarket(t, dbtest.Open(t, address, Migrate))
-			way := dbtest.NewFaulty(t, address, seed, rate)
-			through := newMarket(t, dbtest.Open(t, way.URL))
-			through.pay = sound.pay // one pay for both
-			through.payer, through.payments = sound.pay, sound.pay
-			const supply, buyers, perBuyer = 40, 8, 4
-			p := sound.product(supply)
+	dbtest.UnderFaults(t, 1, func(t *testing.T, address string, way *dbtest.Faulty) {
+		sound := newMarket(t, dbtest.Open(t, address, Migrate))
+		through := newMarket(t, dbtest.Open(t, way.URL))
+		through.pay = sound.pay // one pay for both
+		through.payer, through.payments = sound.pay, sound.pay
+		const supply, buyers, perBuyer = 40, 8, 4
+		p := sound.product(supply)
 
-			type answer struct {
-				sold   int64
-				orders map[OrderID]int64
-			}
-			answers := at(buyers, func(i int) answer {
-				a := answer{orders: map[OrderID]int64{}}
-				for n := range perBuyer {
-					want := items(p, int64(1+n%2))
-					key := fmt.Sprint("key-", n)
-					ask := func() (Order, error) { return through.PlaceOrder(t.Context(), buyer(i), want, key) }
-					o, err := insist(ask)
-					for err == nil && o.State == Pending { // it stands, and how it ended got lost
-						o, err = insist(ask)
-					}
-					if errors.Is(err, shopclient.ErrSoldOut) {
-						continue
-					}
-					if err != nil || o.State != Paid {
-						t.Errorf("buyer %d: %s, %v", i, o.State, err)
-						continue
-					}
-					again, err := sound.PlaceOrder(t.Context(), buyer(i), want, key)
-					if err != nil || again.ID != o.ID || again.State != Paid {
-						t.Errorf("buyer %d: the same order again: %s %s, %v, want %s", i, again.ID, again.State, err, o.ID)
-					}
-					a.orders[o.ID] = want.Items[0].Quantity
-					a.sold += want.Items[0].Quantity
+		type answer struct {
+			sold   int64
+			orders map[OrderID]int64
+		}
+		answers := at(buyers, func(i int) answer {
+			a := answer{orders: map[OrderID]int64{}}
+			for n := range perBuyer {
+				want := items(p, int64(1+n%2))
+				key := fmt.Sprint("key-", n)
+				ask := func() (Order, error) { return through.PlaceOrder(t.Context(), buyer(i), want, key) }
+				o, err := insist(ask)
+				for err == nil && o.State == Pending { // it stands, and how it ended got lost
+					o, err = insist(ask)
 				}
-				return a
-			})
-			sold, orders := int64(0), 0
-			for _, a := range answers {
-				sold += a.sold
-				orders += len(a.orders)
+				if errors.Is(err, shopclient.ErrSoldOut) {
+					continue
+				}
+				if err != nil || o.State != Paid {
+					t.Errorf("buyer %d: %s, %v", i, o.State, err)
+					continue
+				}
+				again, err := sound.PlaceOrder(t.Context(), buyer(i), want, key)
+				if err != nil || again.ID != o.ID || again.State != Paid {
+					t.Errorf("buyer %d: the same order again: %s %s, %v, want %s", i, again.ID, again.State, err, o.ID)
+				}
+				a.orders[o.ID] = want.Items[0].Quantity
+				a.sold += want.Items[0].Quantity
 			}
-			if left := sound.stock(p); left != supply-sold {
-				t.Errorf("%d of %d are left, %d were sold", left, supply, sold)
-			}
-			if n, err := sound.db.NewSelect().Model((*Order)(nil)).Count(t.Context()); err != nil || n != int64(orders) {
-				t.Errorf("there are %d orders, %v; %d were answered", n, err, orders)
-			}
-			sound.endUnpaid(through)
-			t.Logf("%d sold in %d orders; faults: %v", sold, orders, way.Counts())
-			sound.check()
+			return a
 		})
-	}
+		sold, orders := int64(0), 0
+		for _, a := range answers {
+			sold += a.sold
+			orders += len(a.orders)
+		}
+		if left := sound.stock(p); left != supply-sold {
+			t.Errorf("%d of %d are left, %d were sold", left, supply, sold)
+		}
+		if n, err := sound.db.NewSelect().Model((*Order)(nil)).Count(t.Context()); err != nil || n != int64(orders) {
+			t.Errorf("there are %d orders, %v; %d were answered", n, err, orders)
+		}
+		sound.endUnpaid(through)
+		t.Logf("%d sold in %d orders", sold, orders)
+		sound.check()
+	})
 }
 
 // endUnpaid has the jobs of another process end orders that nobody pays.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -65,6 +66,39 @@ func NewFaulty(tb testing.TB, address string, seed uint64, rate float64) *Faulty
 		connections.Wait()
 	})
 	return f
+}
+
+// UnderFaults runs a test on ways to MariaDB, each with a seed and a rate of its own between 1 and
+// 10 %: so many in the short form, 100 in the long one. A way on which nothing happened fails it,
+// and in the long form a fault that happened on none of them.
+func UnderFaults(t *testing.T, ways uint64, fn func(t *testing.T, address string, way *Faulty)) {
+	t.Helper()
+	if Long() {
+		ways = 100
+	}
+	all, ran := map[string]int{}, uint64(0)
+	for seed := range ways {
+		rate := 0.01 + 0.09*rand.New(rand.NewPCG(seed, 1)).Float64()
+		t.Run(fmt.Sprintf("seed %d, %.3f", seed, rate), func(t *testing.T) {
+			address := MariaDB(t)
+			way := NewFaulty(t, address, seed, rate)
+			fn(t, address, way)
+			counts := way.Counts()
+			t.Logf("faults: %v", counts)
+			if len(counts) == 0 {
+				t.Error("there was no fault, so this shows nothing")
+			}
+			for name, n := range counts {
+				all[name] += n
+			}
+			ran++
+		})
+	}
+	for _, name := range FaultNames() {
+		if Long() && ran == ways && all[name] == 0 {
+			t.Errorf("%s has happened on none of %d ways", name, ways)
+		}
+	}
 }
 
 // Quiet ends the faults, so that something can be made ready or looked at, or has them go on.
