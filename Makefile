@@ -43,7 +43,7 @@ long-ledger:
 	TEST_LONG=1 $(GO) test -timeout 120h ./ledger -run TestTheLedgerIsItsModel -rapid.checks 10000 -rapid.steps 200
 
 long-pay:
-	TEST_LONG=1 $(GO) test -timeout 48h ./pay -run TestPayIsItsModel -rapid.checks 10000 -rapid.steps 200
+	TEST_LONG=1 $(GO) test -timeout 120h ./pay -run TestPayIsItsModel -rapid.checks 10000 -rapid.steps 200
 
 long-shop:
 	TEST_LONG=1 $(GO) test -timeout 120h ./shop -run TestTheShopIsItsModel -rapid.checks 10000 -rapid.steps 200
