@@ -2,8 +2,8 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"time"
 
