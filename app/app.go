@@ -76,7 +76,7 @@ func Open(ctx context.Context, c *conf.Config, modules []string, log *slog.Logge
 func prepare(c *conf.Config, modules []string, log *slog.Logger) (*Market, error) {
 	m := newMarket(c, modules, log)
 	var err error
-	m.secrets, err = loadSecrets(c.Secrets(), databaseFiles(c)...)
+	m.secrets, err = loadSecrets(c.Secrets(), databaseFiles(c, conf.Modules...)...)
 	return m, err
 }
 

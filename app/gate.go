@@ -66,7 +66,7 @@ func (g *gate) open(ctx context.Context, c *conf.Config, log *slog.Logger, open 
 			return m, nil
 		case ctx.Err() != nil:
 			return nil, nil
-		case !errors.Is(away, database.ErrUnavailable), len(databaseFiles(c)) == len(conf.Modules):
+		case !errors.Is(away, database.ErrUnavailable), len(databaseFiles(c, conf.Modules...)) == len(conf.Modules):
 			return nil, away // a file that fails is nothing to wait for
 		}
 		if try == 0 {

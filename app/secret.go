@@ -44,10 +44,10 @@ func loadSecrets(path string, others ...string) (web.Secrets, error) {
 	return readSecrets(path)
 }
 
-// databaseFiles are those of modules that have an SQLite database.
-func databaseFiles(c *conf.Config) []string {
+// databaseFiles are those of modules, as far as they have an SQLite database.
+func databaseFiles(c *conf.Config, modules ...string) []string {
 	var files []string
-	for _, name := range conf.Modules {
+	for _, name := range modules {
 		if file, ok := strings.CutPrefix(c.Module(name).Database, "sqlite:"); ok {
 			files = append(files, strings.TrimPrefix(file, "//"))
 		}

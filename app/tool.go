@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"jishi/conf"
@@ -29,12 +28,10 @@ func Migrate(ctx context.Context, c *conf.Config, modules []string, log *slog.Lo
 // of some. Such a command makes none: there is nothing to look at in an empty one.
 func existing(c *conf.Config, modules ...string) (*Market, error) {
 	for _, module := range modules {
-		path, file := strings.CutPrefix(c.Module(module).Database, "sqlite:")
-		if !file {
-			continue
-		}
-		if _, err := os.Stat(strings.TrimPrefix(path, "//")); err != nil {
-			return nil, fmt.Errorf("%s: there is no database: %w", module, err)
+		for _, file := range databaseFiles(c, module) {
+			if _, err := os.Stat(file); err != nil {
+				return nil, fmt.Errorf("%s: there is no database: %w", module, err)
+			}
 		}
 	}
 	return newMarket(c, nil, slog.New(slog.DiscardHandler)), nil

@@ -176,8 +176,10 @@ func (r refusing) QueryContext(ctx context.Context, query string, args ...any) (
 func (db *DB) Durable(ctx context.Context) (bool, error) {
 	if db.dialect() == "sqlite" {
 		var level int
-		err := db.write.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level) // of the connection that writes
-		return level >= 2, refusal(err)                                         // FULL, EXTRA
+		if err := db.write.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level); err != nil { // of the connection that writes
+			return false, fmt.Errorf("is it durable: %w", refusal(err))
+		}
+		return level >= 2, nil // FULL, EXTRA
 	}
 	var settings []struct {
 		Name  string `bun:"Variable_name"`
