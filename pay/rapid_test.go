@@ -22,7 +22,7 @@ import (
 const (
 	// sequencesPerDatabase is how many sequences share one, each with users of its own, so that
 	// making databases isn't most of the work, nor looking at what others have left there.
-	sequencesPerDatabase = 20
+	sequencesPerDatabase = 4
 	ordersPerSequence    = 12
 )
 
