@@ -17,6 +17,7 @@ import (
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
+	"jishi/kit/racetest"
 	"jishi/pay"
 )
 
@@ -220,7 +221,7 @@ func (a *arena) meet(t *testing.T, x *meeting, pair [2]racer, first, lead int) (
 	can := a.serial(x, pair)
 	var got outcome
 	begun := a.pace.after(lead)
-	together(2, first, func(i int) {
+	racetest.Together(2, func(i int) {
 		if i != first {
 			<-begun
 		}

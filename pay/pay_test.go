@@ -15,6 +15,7 @@ import (
 	"jishi/kit/database/dbtest"
 	"jishi/kit/job"
 	"jishi/kit/money"
+	"jishi/kit/racetest"
 	"jishi/ledger"
 	"jishi/pay"
 	"jishi/pay/payclient"
@@ -138,7 +139,7 @@ func order(id string, minor int64) pay.NewPayment {
 func race(t *testing.T, n int, do func(i int) error, refusals ...error) int {
 	t.Helper()
 	errs := make([]error, n)
-	together(n, 0, func(i int) { errs[i] = do(i) })
+	racetest.Together(n, func(i int) { errs[i] = do(i) })
 	won := 0
 	for i, err := range errs {
 		switch {
@@ -149,27 +150,6 @@ func race(t *testing.T, n int, do func(i int) error, refusals ...error) int {
 		}
 	}
 	return won
-}
-
-// together runs n of them at the same moment: all are ready before any begins. They are let go
-// one after the other, from first on.
-func together(n, first int, do func(i int)) {
-	var ready, done sync.WaitGroup
-	ready.Add(n)
-	gates := make([]chan struct{}, n)
-	for i := range n {
-		gates[i] = make(chan struct{})
-		done.Go(func() {
-			ready.Done()
-			<-gates[i]
-			do(i)
-		})
-	}
-	ready.Wait()
-	for i := range n {
-		close(gates[(first+i)%n])
-	}
-	done.Wait()
 }
 
 func isOneOf(err error, refusals []error) bool {

@@ -20,6 +20,7 @@ import (
 	"jishi/kit/id"
 	"jishi/kit/job"
 	"jishi/kit/money"
+	"jishi/kit/racetest"
 	"jishi/kit/rest"
 	"jishi/ledger"
 	"jishi/shop/picture"
@@ -170,22 +171,10 @@ func buyer(i int) Person {
 	return Person{authclient.UserID(fmt.Sprintf("usr_%03d", i)), fmt.Sprint("Buyer ", i)}
 }
 
-// at calls f n times at once, when all are ready, and gives what each returned.
+// at calls f n times at once, and gives what each returned.
 func at[T any](n int, f func(i int) T) []T {
 	out := make([]T, n)
-	start := make(chan struct{})
-	var ready, done sync.WaitGroup
-	ready.Add(n)
-	for i := range n {
-		done.Go(func() {
-			ready.Done()
-			<-start
-			out[i] = f(i)
-		})
-	}
-	ready.Wait()
-	close(start)
-	done.Wait()
+	racetest.Together(n, func(i int) { out[i] = f(i) })
 	return out
 }
 

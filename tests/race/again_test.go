@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"jishi/kit/fault"
+	"jishi/kit/racetest"
 	"jishi/pay/payclient"
 	"jishi/shop/shopclient"
 	"jishi/tests/harness"
@@ -58,7 +59,7 @@ func TestOneCheckoutBuysOnce(t *testing.T) {
 func sendAtOnce(t *testing.T, v *harness.Visitor, form harness.Form) {
 	t.Helper()
 	pages, errs := make([]*harness.Page, times), make([]error, times)
-	together(times, func(i int) { pages[i], errs[i] = v.Try(t.Context(), form) })
+	racetest.Together(times, func(i int) { pages[i], errs[i] = v.Try(t.Context(), form) })
 	order := site.OrderPath
 	for i, p := range pages {
 		if errs[i] != nil {
@@ -96,7 +97,7 @@ func TestOneKeyBuysOnce(t *testing.T) {
 
 		in := shopclient.NewOrder{Items: []shopclient.NewItem{{Product: product.ID, Quantity: 2}}}
 		orders, errs := make([]shopclient.Order, times), make([]error, times)
-		together(times, func(i int) { orders[i], errs[i] = buyer.Shop.PlaceOrder(t.Context(), in, "my-key-1") })
+		racetest.Together(times, func(i int) { orders[i], errs[i] = buyer.Shop.PlaceOrder(t.Context(), in, "my-key-1") })
 		for i, o := range orders {
 			if errs[i] != nil || o.ID == "" {
 				t.Errorf("call %d: got order %q, %v", i, o.ID, errs[i])
@@ -125,7 +126,7 @@ func TestOneKeyTopsUpOnce(t *testing.T) {
 
 		in := payclient.NewTopUp{Wallet: wallet.ID, Amount: "10"}
 		topUps, errs := make([]payclient.TopUp, times), make([]error, times)
-		together(times, func(i int) { topUps[i], errs[i] = buyer.Pay.CreateTopUp(t.Context(), in, "my-key-1") })
+		racetest.Together(times, func(i int) { topUps[i], errs[i] = buyer.Pay.CreateTopUp(t.Context(), in, "my-key-1") })
 		for i, u := range topUps {
 			if errs[i] != nil || u != topUps[0] || u.State != payclient.Succeeded {
 				t.Errorf("call %d: got %+v, %v; want %+v", i, u, errs[i], topUps[0])

@@ -14,6 +14,7 @@ import (
 	"jishi/kit/database/dbtest"
 	"jishi/kit/fault"
 	"jishi/kit/money"
+	"jishi/kit/racetest"
 	"jishi/pay/payclient"
 	"jishi/shop/shopclient"
 	"jishi/tests/harness"
@@ -109,7 +110,7 @@ func TestTheLastPieceIsSoldOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			orders, errs := make([]shopclient.Order, buyers), make([]error, buyers)
-			together(buyers, func(i int) { orders[i], errs[i] = crowd[i].Shop.PlaceOrder(t.Context(), one(product), "") })
+			racetest.Together(buyers, func(i int) { orders[i], errs[i] = crowd[i].Shop.PlaceOrder(t.Context(), one(product), "") })
 			got := 0
 			for i, err := range errs {
 				switch {
@@ -158,7 +159,7 @@ func TestACartThatChangesAtCheckoutIsPaidAsItIsOrdered(t *testing.T) {
 			}
 			var order shopclient.Order
 			errs := make([]error, 3)
-			together(3, func(i int) {
+			racetest.Together(3, func(i int) {
 				if i < len(edits) {
 					_, errs[i] = devices[i].Shop.SetCartItem(t.Context(), edits[i].product.ID, edits[i].quantity)
 				} else {
@@ -223,7 +224,7 @@ func TestPayAndCancelAtOnce(t *testing.T) {
 			topUp(t, buyer, wallet.ID, "1")
 			var paying, canceling shopclient.Order
 			var payErr, cancelErr error
-			together(2, func(i int) {
+			racetest.Together(2, func(i int) {
 				if i == 0 {
 					paying, payErr = devices[i].Shop.Pay(t.Context(), id, "")
 				} else {
@@ -275,7 +276,7 @@ func TestMoneyIsSpentOnce(t *testing.T) {
 		for round := range a.rounds {
 			topUp(t, buyer, wallet.ID, "1")
 			orders, errs := make([]shopclient.Order, n), make([]error, n)
-			together(n, func(i int) { orders[i], errs[i] = devices[i].Shop.PlaceOrder(t.Context(), one(products[i]), "") })
+			racetest.Together(n, func(i int) { orders[i], errs[i] = devices[i].Shop.PlaceOrder(t.Context(), one(products[i]), "") })
 			paid := 0
 			for i, err := range errs {
 				switch {
@@ -321,7 +322,7 @@ func TestAKeyCountsOnceAcrossReplicasAndRestarts(t *testing.T) {
 		orders := make([]shopclient.Order, keys)
 		for k := range orders {
 			var mu sync.Mutex
-			together(sends, func(i int) {
+			racetest.Together(sends, func(i int) {
 				got, err := devices[i].Shop.PlaceOrder(t.Context(), one(product), fmt.Sprint("key ", k))
 				mu.Lock()
 				defer mu.Unlock()
@@ -335,7 +336,7 @@ func TestAKeyCountsOnceAcrossReplicasAndRestarts(t *testing.T) {
 		}
 		a.market.Crash(t)
 		for k, want := range orders {
-			together(len(a.market.Shops), func(i int) {
+			racetest.Together(len(a.market.Shops), func(i int) {
 				got, err := devices[i].Shop.PlaceOrder(t.Context(), one(product), fmt.Sprint("key ", k))
 				if diff := cmp.Diff(want, got); err != nil || diff != "" {
 					t.Errorf("key %d after a restart, replica %d: %v\n%s", k, i, err, diff)
@@ -375,7 +376,7 @@ func TestARefundIsPaidOnce(t *testing.T) {
 			var mu sync.Mutex
 			asked := map[string]bool{} // what the buyer was told of; guarded by mu
 			refused, errs := make([]int, 3*n), make([]error, 3*n)
-			together(3*n, func(i int) {
+			racetest.Together(3*n, func(i int) {
 				switch k := i / 3; i % 3 {
 				case 0:
 					turn := 0

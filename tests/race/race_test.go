@@ -3,7 +3,6 @@
 package race_test
 
 import (
-	"sync"
 	"testing"
 
 	"jishi/shop/shopclient"
@@ -34,21 +33,4 @@ func sales(t *testing.T, seller *harness.Person) []shopclient.Order {
 			return all
 		}
 	}
-}
-
-// together calls f n times at once, and waits for all.
-func together(n int, f func(i int)) {
-	var ready, done sync.WaitGroup
-	gate := make(chan struct{})
-	ready.Add(n)
-	for i := range n {
-		done.Go(func() {
-			ready.Done()
-			<-gate
-			f(i)
-		})
-	}
-	ready.Wait()
-	close(gate)
-	done.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"jishi/kit/database/dbtest"
+	"jishi/kit/racetest"
 	"jishi/shop/shopclient"
 	"jishi/tests/harness"
 )
@@ -23,7 +24,7 @@ func TestSoldOutInARush(t *testing.T) {
 		crowd := m.Crowd(t, buyers, "20")
 
 		orders, errs := make([]shopclient.Order, buyers), make([]error, buyers)
-		together(buyers, func(i int) {
+		racetest.Together(buyers, func(i int) {
 			in := shopclient.NewOrder{Items: []shopclient.NewItem{{Product: product.ID, Quantity: 1}}}
 			orders[i], errs[i] = crowd[i].Shop.PlaceOrder(t.Context(), in, "")
 		})
