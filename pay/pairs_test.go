@@ -2,6 +2,7 @@ package pay_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -19,6 +20,7 @@ import (
 	"jishi/kit/database/dbtest"
 	"jishi/kit/racetest"
 	"jishi/pay"
+	"jishi/pay/payclient"
 )
 
 // beginning is what two verbs meet: a payment of 100, asked for or not, and a wallet of its
@@ -230,7 +232,14 @@ func (a *arena) meet(t *testing.T, x *meeting, pair [2]racer, first, lead int) (
 			took = lead - a.pace.stop()
 		}
 	})
-	got.there = a.b.look(t, slices.Values([]authclient.UserID{x.payer, x.payee}), slices.Values([]string{x.order}))
+	var payments []pay.Payment
+	switch p, err := a.b.PaymentOf(t.Context(), merchant, x.order); {
+	case err == nil:
+		payments = []pay.Payment{p}
+	case !errors.Is(err, payclient.ErrNoPayment):
+		t.Fatal(err)
+	}
+	got.there = a.b.look(t, slices.Values([]authclient.UserID{x.payer, x.payee}), payments)
 	switch {
 	case got == can[first]:
 		return took, first
