@@ -11,20 +11,9 @@ import (
 	"jishi/auth/authclient"
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
-	"jishi/kit/fault"
 	"jishi/pay"
 	"jishi/pay/payclient"
 )
-
-// insist asks until it is known how it ended: neither busy nor unknown.
-func insist[T any](do func() (T, error)) (T, error) {
-	for {
-		got, err := do()
-		if f := fault.Of(err); err == nil || (f.Kind != fault.Busy && f.Kind != fault.Unknown) {
-			return got, err
-		}
-	}
-}
 
 // Wallets and payments are exact while statements and commits fail in every way that is
 // known of servers, for callers that ask again with the same key or order.
@@ -52,7 +41,7 @@ func tradeUnderFaults(t *testing.T, through, sound *bench, user authclient.UserI
 	merchant := pay.Caller{Merchant: "shop"}
 	money := int64(1000)
 	for n := range 12 {
-		topUp, err := insist(func() (pay.TopUp, error) {
+		topUp, err := dbtest.Insist(func() (pay.TopUp, error) {
 			return through.TopUp(ctx, user, pay.NewTopUp{Wallet: wallet, Amount: 100}, fmt.Sprint("key-", n))
 		})
 		if err != nil {
@@ -68,13 +57,13 @@ func tradeUnderFaults(t *testing.T, through, sound *bench, user authclient.UserI
 		var closing sync.WaitGroup
 		if n%3 == 0 {
 			closing.Go(func() {
-				_, err := insist(func() (pay.Payment, error) { return through.CloseOrder(ctx, merchant, asked.Order) })
+				_, err := dbtest.Insist(func() (pay.Payment, error) { return through.CloseOrder(ctx, merchant, asked.Order) })
 				if err != nil {
 					t.Errorf("%s: close: %v", user, err)
 				}
 			})
 		}
-		_, err = insist(func() (pay.Payment, error) { return through.Charge(ctx, shop(user), asked) })
+		_, err = dbtest.Insist(func() (pay.Payment, error) { return through.Charge(ctx, shop(user), asked) })
 		closing.Wait()
 		there, lookErr := sound.PaymentOf(ctx, merchant, asked.Order)
 		if lookErr != nil {

@@ -9,7 +9,6 @@ import (
 
 	"jishi/kit/database"
 	"jishi/kit/database/dbtest"
-	"jishi/kit/fault"
 	"jishi/shop/shopclient"
 )
 
@@ -34,9 +33,9 @@ func TestOrdersUnderFaults(t *testing.T) {
 				want := items(p, int64(1+n%2))
 				key := fmt.Sprint("key-", n)
 				ask := func() (Order, error) { return through.PlaceOrder(t.Context(), buyer(i), want, key) }
-				o, err := insist(ask)
+				o, err := dbtest.Insist(ask)
 				for err == nil && o.State == Pending { // it stands, and how it ended got lost
-					o, err = insist(ask)
+					o, err = dbtest.Insist(ask)
 				}
 				if errors.Is(err, shopclient.ErrSoldOut) {
 					continue
@@ -86,16 +85,6 @@ func (m *market) endUnpaid(through *market) {
 	}
 	if left := m.stock(p); left != orders {
 		m.t.Errorf("%d pieces of %d unpaid orders are free again", left, orders)
-	}
-}
-
-// insist asks until it is known how it ended: neither busy nor unknown.
-func insist[T any](do func() (T, error)) (T, error) {
-	for {
-		got, err := do()
-		if f := fault.Of(err); err == nil || (f.Kind != fault.Busy && f.Kind != fault.Unknown) {
-			return got, err
-		}
 	}
 }
 

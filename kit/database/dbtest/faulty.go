@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"jishi/kit/fault"
 )
 
 // Faulty is a way to a MariaDB on which happens what can happen to a transaction: at a
@@ -101,6 +103,16 @@ func UnderFaults(t *testing.T, ways uint64, fn func(t *testing.T, address string
 	}
 }
 
+// Insist asks until it is known how it ended: neither busy nor unknown.
+func Insist[T any](ask func() (T, error)) (T, error) {
+	for {
+		got, err := ask()
+		if f := fault.Of(err); err == nil || (f.Kind != fault.Busy && f.Kind != fault.Unknown) {
+			return got, err
+		}
+	}
+}
+
 // Quiet ends the faults, so that something can be made ready or looked at, or has them go on.
 func (f *Faulty) Quiet(quiet bool) { f.quiet.Store(quiet) }
 
@@ -178,8 +190,8 @@ func (f *Faulty) Counts() map[string]int {
 	return counts
 }
 
-// fault is what can happen to a statement.
-type fault struct {
+// mishap is what can happen to a statement.
+type mishap struct {
 	name string
 	// code is the error that the server would give; 0 is a lost connection.
 	code uint16
@@ -193,7 +205,7 @@ const rollback = "ROLLBACK"
 
 // InnoDB takes back the transaction with 1213, and only the statement with 1205 and 1020.
 var (
-	anywhere = []fault{
+	anywhere = []mishap{
 		{"1213 deadlock", 1213, rollback, false},
 		{"1205 lock wait timeout", 1205, "DO 0", false},
 		{"1020 record has changed", 1020, "DO 0", false},
@@ -204,7 +216,7 @@ var (
 		{"pessimistic lock retry limit reached", 1105, "DO 0", false}, // TiDB knows it by this text only
 		{"lost before COMMIT", 0, "", false},
 	}
-	inCommit = []fault{
+	inCommit = []mishap{
 		{"TiDB 9007 in COMMIT", 9007, rollback, false},
 		{"TiDB 8022 in COMMIT", 8022, rollback, false},
 		{"TiDB 8028 in COMMIT", 8028, rollback, false},
@@ -232,7 +244,7 @@ func FaultNames() []string {
 const commitWeight = 4
 
 // draw says what happens to a statement; nil is nothing.
-func (f *Faulty) draw(statement []byte) *fault {
+func (f *Faulty) draw(statement []byte) *mishap {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.next != "" && bytes.HasPrefix(statement, []byte(f.next)) {
@@ -272,7 +284,7 @@ func (f *Faulty) serve(client net.Conn) {
 	defer server.Close()
 	// replace is the fault whose packet goes to the client in place of the server's next one.
 	// It is set while the server has nothing to say, and asked when it says something.
-	var replace atomic.Pointer[fault]
+	var replace atomic.Pointer[mishap]
 	var replies sync.WaitGroup
 	replies.Go(func() {
 		defer client.Close()
@@ -305,7 +317,7 @@ func (f *Faulty) serve(client net.Conn) {
 			case now && how == NotDone:
 				return
 			case now && how == Unheard:
-				replace.Store(&fault{name: "lost in COMMIT, but done", deliver: true})
+				replace.Store(&mishap{name: "lost in COMMIT, but done", deliver: true})
 			}
 			before = packet[5:]
 			if what := f.draw(packet[5:]); what != nil {
@@ -351,7 +363,7 @@ func statementPacket(statement string) []byte {
 	return packetOf(0, append([]byte{query}, statement...))
 }
 
-func errorPacket(what *fault) []byte {
+func errorPacket(what *mishap) []byte {
 	payload := binary.LittleEndian.AppendUint16([]byte{0xff}, what.code)
 	return packetOf(1, append(payload, "#HY000"+what.name...))
 }
