@@ -24,6 +24,7 @@ type model struct {
 	wallets  map[authclient.UserID][]*modelWallet
 	topUps   map[string]modelTopUp    // by key
 	payments map[string]*modelPayment // by order
+	late     []*modelPayment          // authorized ones whose time is over, until [model.found]
 	fees     int64
 }
 
@@ -145,21 +146,26 @@ func (m *model) confirm(key string) {
 }
 
 // pass moves the clock; what is too late then is closed.
+// pass lets time pass. A payment that is too late then is closed for whoever asks for it, but
+// what it holds is held until somebody has asked, or a job has ended it.
 func (m *model) pass(d time.Duration) {
 	m.now = m.now.Add(d)
 	for _, p := range m.payments {
 		if (p.state == payclient.Open || p.state == payclient.Authorized) && !p.ends.After(m.now) {
-			m.end(p)
-			p.expired = true
+			if p.state == payclient.Authorized {
+				m.late = append(m.late, p)
+			}
+			p.state, p.expired = payclient.Closed, true
 		}
 	}
 }
 
-func (m *model) end(p *modelPayment) {
-	if p.state == payclient.Authorized {
+// found ends what late payments hold.
+func (m *model) found() {
+	for _, p := range m.late {
 		p.wallet.held -= p.amount()
 	}
-	p.state = payclient.Closed
+	m.late = nil
 }
 
 // charge asks for money for an order, from the user's wallet of that number or with -1
@@ -286,8 +292,12 @@ func (m *model) closeOrder(order string) error {
 		m.payments[order] = &modelPayment{state: payclient.Closed}
 		return nil
 	}
-	if p.state == payclient.Open || p.state == payclient.Authorized {
-		m.end(p)
+	switch p.state {
+	case payclient.Authorized:
+		p.wallet.held -= p.amount()
+		fallthrough
+	case payclient.Open:
+		p.state = payclient.Closed
 	}
 	return nil
 }

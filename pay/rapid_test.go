@@ -121,6 +121,7 @@ func (s *sequence) payments(rt *rapid.T) []pay.Payment {
 			}
 		}
 	}
+	s.m.found()
 	return all
 }
 
