@@ -109,8 +109,8 @@ func (s *sequence) standing(rt *rapid.T) []pay.Payment {
 	return all
 }
 
-// payments are the payments when each has been looked at: those that aren't too late all at
-// once, since this is done after each verb.
+// payments are the payments when each has been looked at, which ends those that are too late:
+// these one by one, and the others all at once, since this is done after each verb.
 func (s *sequence) payments(rt *rapid.T) []pay.Payment {
 	all := s.standing(rt)
 	for i, p := range all {
