@@ -116,7 +116,7 @@ func TestErrorsStandBesideTheirFields(t *testing.T) {
 // Where somebody has logged in or registered before they get in while strangers guess, also after
 // they have logged out; in another browser, or one where somebody else was last, they don't.
 func TestAKnownBrowserIsNotKeptOut(t *testing.T) {
-	m := market(t, func(c *auth.Config) { c.Limits = auth.Limits{Window: time.Hour, FailuresPerUser: 2} })
+	m := market(t, func(c *auth.Config) { c.Limits = auth.Limits{Window: authtest.Century, FailuresPerUser: 2} })
 	m.Register(t, "bob@example.com")
 	known, registered, bobs, unknown := m.Open(t).Still(), m.Open(t).Still(), m.Open(t).Still(), m.Open(t).Still()
 	known.LogIn(known.Get("/auth/login"), alice)
