@@ -145,7 +145,6 @@ func (m *model) confirm(key string) {
 	}
 }
 
-// pass moves the clock; what is too late then is closed.
 // pass lets time pass. A payment that is too late then is closed for whoever asks for it, but
 // what it holds is held until somebody has asked, or a job has ended it.
 func (m *model) pass(d time.Duration) {
