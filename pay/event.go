@@ -26,8 +26,8 @@ const (
 	eventPrefix = "evt"
 )
 
-// webhookPauses are between the tries: ten in all, over three days. It is the schedule
-// that Standard Webhooks proposes.
+// webhookPauses are between the tries of a merchant's webhook: ten in all, over three days. It
+// is the schedule that Standard Webhooks proposes.
 var webhookPauses = job.Schedule{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
 	10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
@@ -99,7 +99,8 @@ func (s *Service) receivers(ctx context.Context, tx bun.Tx, merchant string) ([]
 }
 
 // deliver sends an event once. Only 2xx is success; anything else is tried again, but for
-// a receiver that says that it is gone: its webhook is disabled.
+// a receiver that says that it is gone: its webhook is disabled. One of the market's own is away
+// for a moment, and money that came late waits for it: it has the jobs' pauses, short at first.
 func (s *Service) deliver(ctx context.Context, j job.Job) error {
 	receiver, event, _ := strings.Cut(j.Key, " ")
 	url, secrets, err := s.address(ctx, receiver)
@@ -119,15 +120,21 @@ func (s *Service) deliver(ctx context.Context, j job.Job) error {
 	_, own := s.own(receiver)
 	switch {
 	case err != nil:
-		return webhookPauses.Failed(fmt.Errorf("send to %s: %w", url, err))
 	case status >= 200 && status < 300:
 		return nil
 	case status == statusGone && !own:
 		return s.disable(ctx, WebhookID(receiver))
-	case status != statusTooManyRequests && status != statusUnavailable:
+	default:
+		err = fmt.Errorf("it answers %d", status)
+	}
+	err = fmt.Errorf("send to %s: %w", url, err)
+	if own {
+		return err
+	}
+	if status != statusTooManyRequests && status != statusUnavailable {
 		pause = 0
 	}
-	return after(j.Attempt, pause).Failed(fmt.Errorf("send to %s: it answers %d", url, status))
+	return after(j.Attempt, pause).Failed(err)
 }
 
 // after is the schedule, but that a receiver's wish may lengthen the pause after this

@@ -182,6 +182,46 @@ func TestTheSchedule(t *testing.T) {
 	})
 }
 
+// The market's own shop may be away for as long as it takes to start it again: it hears of an
+// event within seconds of its return, and whatever it answers it is tried for hours.
+func TestTheMarketsOwnHearSoon(t *testing.T) {
+	each(t, func(t *testing.T, b *bench) {
+		r := b.told()
+		_, err := b.Charge(t.Context(), shop(alice), order("ord_1", 100))
+		s, ok := payclient.ShortageOf(err)
+		if !ok {
+			t.Fatal(err)
+		}
+		if _, err := b.Close(t.Context(), pay.Caller{User: alice, Merchant: "pay"}, pay.PaymentID(s.Payment)); err != nil {
+			t.Fatal(err)
+		}
+		r.err = errors.New("no answer")
+		answers := []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusGone}
+		r.pause = time.Hour
+		tries := func(n int, pause time.Duration) {
+			t.Helper()
+			for range n {
+				before := len(r.got)
+				b.clock.pass(pause)
+				b.catchUp(t)
+				if len(r.got) != before+1 {
+					t.Fatalf("%d tries %s after try %d", len(r.got)-before, pause, before)
+				}
+				r.status, r.err = answers[len(r.got)%len(answers)], nil
+			}
+		}
+		tries(5, 20*time.Second)
+		tries(30, 15*time.Minute)
+		r.status = http.StatusNoContent
+		tries(1, 15*time.Minute)
+		b.clock.pass(time.Hour)
+		b.catchUp(t)
+		if len(r.got) != 36 {
+			t.Errorf("%d tries of what was heard", len(r.got)-36)
+		}
+	})
+}
+
 // A receiver that is gone gets nothing more; one that asks for a pause gets it.
 func TestWhatReceiversAnswer(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {

@@ -69,6 +69,7 @@ var guards = []guard{
 	{"payment-job", "pay", "TestAHoldEnds/sqlite", "what is held for a payment that nobody asks for again stays held"},
 	{"order-job", "shop", "TestDeadline/sqlite", "an order that nobody pays keeps its pieces"},
 	{"late-money", "shop", "TestLateMoneyGoesBack/sqlite", "money that was taken for a canceled order stays"},
+	{"own-pauses", "pay", "TestTheMarketsOwnHearSoon/sqlite", "money that came late waits for minutes because the shop or pay was being started again"},
 
 	// How much may be asked for, and of whom.
 	{"open-orders", "shop", "TestOpenOrdersAreLimited/sqlite", "a buyer keeps any number of orders open"},
