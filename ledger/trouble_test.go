@@ -175,8 +175,9 @@ func (b *bank) cut(t *testing.T, n int) {
 // wait.
 func (b *bank) stop(t *testing.T, r *replica) (locker string) {
 	t.Helper()
-	for range 100 {
-		pass(t, rand.N(50*time.Millisecond)) // it has just committed when it answers
+	for try := range 100 {
+		// It has just committed when it answers, and its next turn may be far on a busy machine.
+		pass(t, rand.N(time.Duration(1+try)*10*time.Millisecond))
 		r.signal(t, syscall.SIGSTOP)
 		for range 10 {
 			pass(t, 150*time.Millisecond)
