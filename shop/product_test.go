@@ -102,19 +102,21 @@ func TestChangeProduct(t *testing.T) {
 		if err := m.TakeDown(t.Context(), bob.ID, p.ID); !errors.Is(err, shopclient.ErrNotSeller) {
 			t.Errorf("somebody else takes it down: %v", err)
 		}
-		wins := 0
-		for _, err := range at(10, func(int) error {
-			_, err := m.ChangeProduct(t.Context(), ann.ID, p.ID, ProductChange{Version: 2, Title: &title}, "")
-			return err
-		}) {
-			if err == nil {
-				wins++
-			} else if !errors.Is(err, shopclient.ErrStale) {
-				t.Error(err)
+		for version := int64(2); version < 7; version++ {
+			wins := 0
+			for _, err := range at(10, func(int) error {
+				_, err := m.ChangeProduct(t.Context(), ann.ID, p.ID, ProductChange{Version: version, Title: &title}, "")
+				return err
+			}) {
+				if err == nil {
+					wins++
+				} else if !errors.Is(err, shopclient.ErrStale) {
+					t.Error(err)
+				}
 			}
-		}
-		if wins != 1 {
-			t.Errorf("%d changes of one version, want 1", wins)
+			if wins != 1 {
+				t.Errorf("%d changes of version %d, want 1", wins, version)
+			}
 		}
 	})
 }

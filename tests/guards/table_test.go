@@ -51,10 +51,10 @@ var guards = []guard{
 	{"shipment-refunded-in-schema", "shop", "TestTheSchemaRefusesWhatIsWrong/sqlite", "more than a shipment's share can be written as granted to the buyer"},
 	{"shipment-released-in-schema", "shop", "TestTheSchemaRefusesWhatIsWrong/sqlite", "more than a shipment's share can be written as due to the seller"},
 	{"last-shipment-lock", "shop", "TestLastShipmentsEndAtOnce/mariadb", "of two last shipments neither sees the other end"},
-	{"product-version", "shop", "TestChangeProduct/sqlite", "of two changes of one version of a product the second takes back the first"},
+	{"product-version", "shop", "TestChangeProduct/mariadb", "of two changes of one version of a product the second takes back the first"},
 	{"payment-state", "pay", "TestWhatIsCapturedStaysCaptured/sqlite", "a captured payment is closed"},
 	{"payment-expiry", "pay", "TestTimePassesWhileAPaymentIsTaken/sqlite", "a payment is captured after its time"},
-	{"share-counters", "pay", "TestRefundsAndReleasesRaceForAShare/sqlite", "refunds and releases take a share twice"},
+	{"share-counters", "pay", "TestRefundsAndReleasesRaceForAShare/mariadb", "refunds and releases take a share twice"},
 	{"share-counters-in-schema", "pay", "TestTheSchemaRefusesWhatIsWrong/sqlite", "more than a share can be written as refunded and released"},
 
 	// Who else is at work.
