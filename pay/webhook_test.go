@@ -187,17 +187,11 @@ func TestTheSchedule(t *testing.T) {
 func TestTheMarketsOwnHearSoon(t *testing.T) {
 	each(t, func(t *testing.T, b *bench) {
 		r := b.told()
-		_, err := b.Charge(t.Context(), shop(alice), order("ord_1", 100))
-		s, ok := payclient.ShortageOf(err)
-		if !ok {
+		if _, err := b.Close(t.Context(), pay.Caller{User: alice, Merchant: "pay"}, b.unpaid(t, alice, "ord_1")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := b.Close(t.Context(), pay.Caller{User: alice, Merchant: "pay"}, pay.PaymentID(s.Payment)); err != nil {
-			t.Fatal(err)
-		}
-		r.err = errors.New("no answer")
+		r.err, r.pause = errors.New("no answer"), time.Hour
 		answers := []int{http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusGone}
-		r.pause = time.Hour
 		tries := func(n int, pause time.Duration) {
 			t.Helper()
 			for range n {
